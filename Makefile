@@ -1,0 +1,55 @@
+# Everything runs in .venv beside this file; `make demo` and `make test` need Python 3.11+ and make, nothing else.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3 || command -v python)
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+export HF_HUB_OFFLINE := 1
+export GRADIO_ANALYTICS_ENABLED := False
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: demo test lint bench sample-plant ocr-hint clean help
+
+help:
+	@echo "make demo          set up, index the bundled sample plant, ask it questions"
+	@echo "make test          set up, lint, type-check, run the tests"
+	@echo "make lint          ruff, mypy, import-linter"
+	@echo "make bench         all benchmarks that have their data (see benchmarks/README.md)"
+	@echo "make sample-plant  write the bundled sample plant again"
+
+# The stamp stands for "installed from these files"; it is made last, so an interrupted install is done again.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed, this is ' + sys.version)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -c "open('$(VENV)/.installed', 'w').close()"
+
+$(VENV)/.bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,bench]"
+	@$(BIN)/python -c "open('$(VENV)/.bench', 'w').close()"
+
+ocr-hint:
+	@command -v tesseract >/dev/null 2>&1 || echo "Scanned pages: tesseract is not installed, they will be reported as 'no text'. Debian/Ubuntu: apt-get install tesseract-ocr tesseract-ocr-chi-sim; macOS: brew install tesseract tesseract-lang; Windows: the UB Mannheim installer."
+
+demo: $(VENV)/.installed ocr-hint
+	$(BIN)/copilot demo
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/.installed ocr-hint lint
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks
+
+sample-plant: $(VENV)/.installed
+	$(BIN)/python scripts/make_sample_plant.py
+
+clean:
+	$(PYTHON) -c "import shutil; [shutil.rmtree(d, ignore_errors=True) for d in ('.mypy_cache', '.ruff_cache', '.pytest_cache', 'build')]"

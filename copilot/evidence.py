@@ -1,0 +1,148 @@
+"""Does the evidence bear on the question? A transparent score, so that "the documents do not say" is a decision.
+
+score = coverage and meaning, averaged by how much each can know, plus a little where word search and meaning agree,
+minus what is missing: a code or number asked for that the hits lack, and names nobody in the hits has heard of. Each
+part is in `Evidence.parts`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from copilot.protocols import Rarity
+from copilot.scoring import GENERIC, HISTORY_WORDS, term_weights
+from copilot.types import Evidence, Understanding
+from finetune.types import AnswerForm
+from indexer.analysis import fold, is_chinese, stem, tokens
+from indexer.protocols import Embedder
+from indexer.types import ChunkKind, Hit, Stage
+
+_TOP = 5
+_MEANING_TOP = 3  # passages embedded for their likeness: the costly part
+_PROPER = re.compile(r"(?<![.!?。]\s)(?<!^)\b[A-Z][a-z]{2,}\b")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+# Words of questions that documents seldom repeat: their absence says nothing.
+_ASKING_WORDS = """
+often much many long mean means cause causes fix solve repair happen explain describe difference purpose function
+best way
+reason why problem issue wrong check know find show tell enable able possible correct recommended value required
+"""
+_ASKING = frozenset(stem(word) for word in _ASKING_WORDS.split())
+
+
+class EvidenceJudge:
+    """Scores hits for a question; see the module for how. Without an embedder the words alone decide.
+
+    `cosine_floor` and `cosine_full` are the cosines of question and passage that count 0 and 1; they suit one encoder.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder | None = None,
+        rarity: Rarity | None = None,
+        *,
+        threshold: float = 0.4,
+        cosine_floor: float = 0.2,
+        cosine_full: float = 0.65,
+    ) -> None:
+        self.threshold = threshold
+        self._embedder = embedder
+        self._rarity = rarity
+        self._floor = cosine_floor
+        self._full = cosine_full
+
+    def judge(self, understanding: Understanding, hits: Sequence[Hit]) -> Evidence:
+        """See `copilot.protocols.Judge`."""
+        if not hits:
+            return Evidence(0.0, {"hits": 0.0}, understanding.terms)
+        if understanding.codes and any(match.entry.definition for match in understanding.codes):
+            return Evidence(1.0, {"code": 1.0})
+        lacking = [code for code in understanding.unknown_codes if not _holds(code, hits)]
+        if lacking and not understanding.codes:
+            return Evidence(0.0, {"unknown_code": 1.0}, tuple(lacking))
+        past = understanding.form is AnswerForm.HISTORY and any(
+            hit.chunk.kind is ChunkKind.FAULT_REPORT for hit in hits
+        )
+        if past and all(term in HISTORY_WORDS or term.isdigit() for term in understanding.terms):
+            return Evidence(1.0, {"history": 1.0})  # nothing is asked but what the table counts
+        top = list(hits[:_TOP])
+        bags = [_bag(hit) for hit in hits]
+        weights = self._weights(understanding, hits)
+        coverages = [_coverage(weights, bag) for bag in bags[:_TOP]]
+        coverage = max(coverages)
+        everywhere = set().union(*bags)
+        missing = tuple(term for term in weights if term not in everywhere and weights[term] > 0)
+        cosines = self._cosines(understanding, top[:_MEANING_TOP])
+        meaning = max(0.0, min(1.0, (max(cosines) - self._floor) / (self._full - self._floor))) if cosines else 0.0
+        same_language = any(is_chinese(hit.chunk.text) == (understanding.language == "zh") for hit in top)
+        lexical_say = 0.55 if same_language else 0.1
+        score = lexical_say * coverage + (1 - lexical_say) * meaning if cosines else coverage
+        agree = (
+            bool(cosines)
+            and same_language
+            and coverage > 0.3
+            and coverages.index(coverage) == cosines.index(max(cosines))
+        )
+        unknown = self._unknown_names(understanding, missing) if same_language else 0.0
+        numbers = _missing_numbers(understanding, top) if same_language else 0.0
+        score += 0.05 * agree - 0.25 * unknown - 0.2 * numbers
+        parts = {
+            "coverage": coverage, "meaning": meaning, "agreement": float(agree), "unknown_names": unknown,
+            "missing_numbers": numbers,
+        }  # fmt: skip
+        return Evidence(max(0.0, min(1.0, score)), parts, missing)
+
+    def _weights(self, understanding: Understanding, hits: Sequence[Hit]) -> dict[str, float]:
+        past = understanding.form is AnswerForm.HISTORY
+        weights = term_weights(understanding.terms, (hit.chunk.text for hit in hits), self._rarity)
+        return {
+            term: weight
+            * (0.1 if past and term in HISTORY_WORDS else 0.35 if term in _ASKING or term in GENERIC else 1.0)
+            for term, weight in weights.items()
+        }
+
+    def _cosines(self, understanding: Understanding, top: Sequence[Hit]) -> list[float]:
+        if self._embedder is None:
+            return []
+        question = self._embedder.embed_questions([understanding.text])[0]
+        passages = self._embedder.embed_documents(
+            [" > ".join(hit.chunk.heading[-2:]) + "\n" + hit.chunk.text for hit in top]
+        )
+        return [float(cosine) for cosine in passages @ question]
+
+    def _unknown_names(self, understanding: Understanding, missing: Sequence[str]) -> float:
+        """Share of the proper names in the question, 0..1, that no hit holds."""
+        if understanding.language == "zh":
+            names = [token for token in understanding.terms if token.isascii() and token.isalpha() and len(token) > 2]
+        else:
+            names = [stem(fold(name)) for name in _PROPER.findall(understanding.text)]
+        return sum(name in missing for name in names) / len(names) if names else 0.0
+
+
+def _bag(hit: Hit) -> set[str]:
+    return set(
+        tokens(" ".join((*hit.chunk.heading, hit.chunk.source.title, hit.chunk.source.machine or "", hit.chunk.text)))
+    )
+
+
+def _coverage(weights: dict[str, float], bag: set[str]) -> float:
+    total = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term in bag) / total if total else 0.0
+
+
+def _missing_numbers(understanding: Understanding, top: Sequence[Hit]) -> float:
+    """Share of the question's plain numbers, 0..1, that none of the top hits holds; the machine's own do not count."""
+    machine = set(_NUMBER.findall(understanding.machine or ""))
+    wanted = [number for number in dict.fromkeys(_NUMBER.findall(understanding.text)) if number not in machine]
+    if not wanted:
+        return 0.0
+    there = {number for hit in top for number in _NUMBER.findall(f"{' '.join(hit.chunk.heading)} {hit.chunk.text}")}
+    return sum(number not in there for number in wanted) / len(wanted)
+
+
+def _holds(code: str, hits: Sequence[Hit]) -> bool:
+    wanted = re.sub(r"[^a-z0-9]", "", fold(code))
+    return any(
+        hit.stage is Stage.CODE or wanted in set(re.sub(r"[^a-z0-9]", "", token) for token in _bag(hit)) for hit in hits
+    )

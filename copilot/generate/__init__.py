@@ -1,0 +1,1 @@
+"""Generators: evidence in, a cited answer out, piece by piece."""

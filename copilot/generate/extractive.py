@@ -1,0 +1,104 @@
+"""Answers made of the documents' own sentences, rows and steps. No model writes anything here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from copilot.generate.codes import answer_codes, definitions
+from copilot.generate.history import answer_history, last_repair, reports_among
+from copilot.generate.passages import answer_passages, protection_rules
+from copilot.generate.procedures import answer_procedure
+from copilot.generate.quoting import Quoter, report_piece
+from copilot.protocols import Knowledge, Rarity
+from copilot.scoring import Candidate, UnitScorer
+from copilot.sentences import UnitKind
+from copilot.types import Piece, Understanding
+from copilot.wording import say
+from finetune.types import AnswerForm
+from indexer.protocols import Embedder
+from indexer.types import ChunkKind, Hit
+
+_HOW = re.compile(
+    r"\bhow (?:do|to|can|should|must|is|are|does)\b|\bsteps?\b|\bprocedure\b|如何|怎么|怎样|步骤|流程", re.IGNORECASE
+)
+
+
+class ExtractiveGenerator:
+    """Picks the answer from the hits, in the form that the route, or else the best evidence, calls for.
+
+    With an embedder, sentences are also compared by meaning (at most 24 are embedded per question). `depth` is how many
+    hits are read for sentences.
+    """
+
+    name = "extractive"
+
+    def __init__(
+        self, knowledge: Knowledge, embedder: Embedder | None = None, rarity: Rarity | None = None, *, depth: int = 6
+    ) -> None:
+        self._knowledge = knowledge
+        self._embedder = embedder
+        self._rarity = rarity
+        self._depth = depth
+
+    def versions(self) -> Mapping[str, str]:
+        return {}
+
+    def generate(self, understanding: Understanding, evidence: Sequence[Hit]) -> Iterator[Piece]:
+        """See `copilot.protocols.Generator`."""
+        quoter = Quoter(understanding.language)
+        yield from self._pieces(understanding, evidence, quoter)
+        yield from quoter.notes()
+
+    def safety_text(self, understanding: Understanding, evidence: Sequence[Hit]) -> Iterator[Piece]:
+        """What the documents say about the protection that a refused question wants defeated; may be nothing."""
+        quoter = Quoter(understanding.language)
+        first = True
+        for piece in protection_rules(self._candidates(understanding, evidence), quoter):
+            if first:
+                yield Piece("\n" + say(understanding.language, "unsafe_rules") + "\n")
+            yield piece
+            first = False
+
+    def _pieces(self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter) -> Iterator[Piece]:
+        form = understanding.form
+        if definitions(understanding) and form is not AnswerForm.HISTORY:
+            found = False
+            for piece in answer_codes(understanding, self._knowledge, quoter):
+                found = True
+                yield piece
+            if found:
+                if form in (AnswerForm.CAUSES, AnswerForm.AUTO):
+                    yield from last_repair(understanding, self._knowledge, quoter)
+                return
+        candidates = self._candidates(understanding, evidence)
+        found = False
+        for piece in self._formed(understanding, candidates, quoter):
+            found = True
+            yield piece
+        if not found:
+            candidates = [candidate for candidate in candidates if candidate.overlap > 0 or self._embedder is not None]
+            yield from answer_passages(understanding, candidates, quoter)
+
+    def _formed(self, understanding: Understanding, candidates: Sequence[Candidate], quoter: Quoter) -> Iterator[Piece]:
+        """The answer in the form asked for; nothing when the evidence does not have it."""
+        form = understanding.form
+        if form is AnswerForm.HISTORY:
+            yield from answer_history(understanding, candidates, self._knowledge, quoter)
+        elif form is AnswerForm.STEPS or (
+            form in (AnswerForm.AUTO, AnswerForm.WARNINGS) and self._looks_like_steps(understanding, candidates)
+        ):
+            yield from answer_procedure(understanding, candidates, self._knowledge, quoter)
+        elif candidates and candidates[0].chunk.kind is ChunkKind.FAULT_REPORT:
+            best = [candidate.hit for candidate in candidates if candidate.score >= 0.8 * candidates[0].score]
+            for chunk in list(dict.fromkeys(reports_among(best)))[:2]:
+                yield report_piece(chunk, quoter)
+
+    def _looks_like_steps(self, understanding: Understanding, candidates: Sequence[Candidate]) -> bool:
+        if not candidates or not _HOW.search(understanding.text):
+            return False
+        best = candidates[0]
+        return best.unit.kind is UnitKind.STEP or best.chunk.kind is ChunkKind.PROCEDURE
+
+    def _candidates(self, understanding: Understanding, evidence: Sequence[Hit]) -> list[Candidate]:
+        return UnitScorer(understanding, evidence[: self._depth], self._embedder, self._rarity).candidates()

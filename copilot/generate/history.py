@@ -1,0 +1,193 @@
+"""Answers about the past: the fault reports that match, and a line counted from their table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from copilot.generate.quoting import Quoter, report_piece
+from copilot.protocols import Knowledge
+from copilot.scoring import HISTORY_WORDS, Candidate
+from copilot.types import Piece, Understanding
+from copilot.wording import say
+from indexer.analysis import fold
+from indexer.fault_reports.table import By, FaultReportTable, StoredReport
+from indexer.types import Chunk, ChunkKind, Hit
+
+MAX_REPORTS = 3
+_MOST = re.compile(
+    r"\bmost (?:often|frequent|frequently|common)|\bpareto\b|\btop\b.{0,20}\b(?:faults?|failures?|errors?|"
+    r"alarms?)\b|最常见|最多|最频繁|排名"
+)
+_RELIABILITY = re.compile(r"\bmtbf\b|\bmttr\b|mean time|平均(?:故障|无故障|修复|维修|停机|间隔)", re.IGNORECASE)
+_DOWNTIME = re.compile(r"\bdowntime\b|\bdown for\b|\bhours lost\b|停机(?:时间|多久|了多)", re.IGNORECASE)
+_PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/.年]\s?(0?[1-9]|1[0-2])(?!\d))?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """What a question limits the records by; `subject` says it in words."""
+
+    machine: str | None
+    code: str | None
+    component: str | None
+    failure_mode: str | None
+    since: str | None
+
+    @property
+    def named(self) -> bool:
+        return any((self.machine, self.code, self.component, self.failure_mode, self.since))
+
+
+def answer_history(
+    understanding: Understanding, candidates: Sequence[Candidate], knowledge: Knowledge, quoter: Quoter
+) -> Iterator[Piece]:
+    """A counted line when the question names a machine, code, part or year, then up to three reports."""
+    table = knowledge.fault_reports
+    limits = _limits(understanding, table)
+    records = _records(table, limits) if limits.named else []
+    text = understanding.text.casefold()
+    if records or (limits.named and table.total()):
+        yield quoter.frame(_counted(understanding, limits, records))
+    if records and _MOST.search(text):
+        yield from _pareto(understanding, table, limits, quoter)
+    if _RELIABILITY.search(text) and (line := _reliability(understanding, table, limits)):
+        yield quoter.frame(line)
+    if limits.named and not records:
+        return
+    for chunk in _chunks(understanding, candidates, records, knowledge, limits):
+        yield report_piece(chunk, quoter)
+
+
+def last_repair(understanding: Understanding, knowledge: Knowledge, quoter: Quoter) -> Iterator[Piece]:
+    """What fixed the code asked for last time, from the newest report that says so."""
+    for code in dict.fromkeys(match.entry.code for match in understanding.codes if match.entry.definition):
+        for record in knowledge.fault_reports.records(machine=understanding.machine, code=code, limit=20):
+            chunk = knowledge.chunk(record.chunk_id) if record.report.action else None
+            if chunk is not None:
+                yield quoter.frame(say(understanding.language, "last_time"))
+                yield report_piece(chunk, quoter)
+                return
+
+
+def reports_among(hits: Sequence[Hit]) -> list[Chunk]:
+    """The fault reports among the hits, best first."""
+    return [hit.chunk for hit in hits if hit.chunk.kind is ChunkKind.FAULT_REPORT]
+
+
+def _limits(understanding: Understanding, table: FaultReportTable) -> _Filter:
+    code = understanding.codes[0].entry.code if understanding.codes else None
+    if code is None and understanding.unknown_codes:
+        code = understanding.unknown_codes[0]
+    period = _PERIOD.search(understanding.text) if table.total() else None
+    since = None
+    if period and (code is None or period[0] not in code) and period[0] not in (understanding.machine or ""):
+        since = period[1] + (f"-{int(period[2]):02d}" if period[2] else "")
+    return _Filter(
+        understanding.machine,
+        code,
+        _named(understanding, table, "component"),
+        _named(understanding, table, "failure_mode"),
+        since,
+    )
+
+
+def _named(understanding: Understanding, table: FaultReportTable, by: By) -> str | None:
+    """The longest name of a group that the question holds as words."""
+    text = fold(understanding.text)
+    found = []
+    for line in table.count(by, machine=understanding.machine):
+        name = fold(line.key).strip()
+        if len(name) < 2:
+            continue
+        pattern = (
+            re.escape(name)
+            if re.search(r"[\u3400-\u9fff]", name)
+            else rf"(?<![a-z0-9]){re.escape(name)}(?:e?s)?(?![a-z0-9])"
+        )
+        if re.search(pattern, text):
+            found.append(line.key)
+    return max(found, key=len) if found else None
+
+
+def _records(table: FaultReportTable, limits: _Filter) -> list[StoredReport]:
+    return table.records(
+        machine=limits.machine, code=limits.code, component=limits.component, failure_mode=limits.failure_mode,
+        since=limits.since, until=limits.since, limit=None,
+    )  # fmt: skip
+
+
+def _counted(understanding: Understanding, limits: _Filter, records: Sequence[StoredReport]) -> str:
+    language = understanding.language
+    parts = [limits.machine, limits.component, limits.failure_mode, limits.since]
+    if limits.code:
+        parts.append(say(language, "code", code=limits.code))
+    subject = say(language, "comma").join(part for part in parts if part)
+    if not records:
+        return say(language, "no_reports", subject=subject)
+    line = say(language, "report" if len(records) == 1 else "reports", count=len(records), subject=subject)
+    if records[0].report.date:
+        line += say(language, "last_on", date=records[0].report.date)
+    hours = [record.report.downtime_hours for record in records if record.report.downtime_hours is not None]
+    if hours and _DOWNTIME.search(understanding.text):
+        line += say(language, "downtime", hours=_short(sum(hours)))
+    return line + say(language, "stop")
+
+
+def _pareto(understanding: Understanding, table: FaultReportTable, limits: _Filter, quoter: Quoter) -> Iterator[Piece]:
+    language = understanding.language
+    groups: tuple[By, ...] = ("code", "failure_mode", "component")
+    for by in groups:
+        lines = table.count(by, machine=limits.machine, since=limits.since, until=limits.since)[:3]
+        if lines:
+            listed = say(language, "comma").join(f"{line.key} ({line.reports})" for line in lines)
+            yield quoter.frame(say(language, "most", by=say(language, f"by_{by}"), list=listed) + say(language, "stop"))
+
+
+def _reliability(understanding: Understanding, table: FaultReportTable, limits: _Filter) -> str:
+    found = table.mtbf_mttr(limits.machine)
+    if found.mtbf_days is None and found.mttr_hours is None:
+        return ""
+    words = {
+        "mtbf": "–" if found.mtbf_days is None else _short(found.mtbf_days),
+        "mttr": "–" if found.mttr_hours is None else _short(found.mttr_hours),
+        "first": found.first or "–",
+        "last": found.last or "–",
+    }
+    return say(understanding.language, "reliability", **words) + say(understanding.language, "stop")
+
+
+def _chunks(
+    understanding: Understanding,
+    candidates: Sequence[Candidate],
+    records: Sequence[StoredReport],
+    knowledge: Knowledge,
+    limits: _Filter,
+) -> list[Chunk]:
+    """The reports to show: found ones that match the limits first; the newest ones fill up."""
+    allowed = {record.chunk_id: None for record in records}
+    best: dict[str, float] = {}
+    chunks: dict[str, Chunk] = {}
+    for candidate in candidates:
+        chunk = candidate.chunk
+        if chunk.kind is ChunkKind.FAULT_REPORT and (not limits.named or chunk.id in allowed):
+            best[chunk.id] = best.get(chunk.id, 0.0) + candidate.overlap
+            chunks[chunk.id] = chunk
+    names = " ".join(filter(None, (limits.machine, limits.code, limits.component, limits.failure_mode, limits.since)))
+    said = fold(names)
+    topics = [
+        term for term in understanding.terms if term not in said and not term.isdigit() and term not in HISTORY_WORDS
+    ]
+    newest = [known for name in list(allowed)[:MAX_REPORTS] if (known := knowledge.chunk(name)) is not None]
+    if limits.named and not topics:
+        return newest
+    top = max(best.values(), default=0.0)
+    found = [chunks[chunk_id] for chunk_id, score in best.items() if top and score >= 0.5 * top]
+    found.sort(key=lambda chunk: -best[chunk.id])
+    found.extend(chunk for chunk in newest if chunk not in found)
+    return found[:MAX_REPORTS]
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".rstrip("0").rstrip(".")

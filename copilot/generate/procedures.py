@@ -1,0 +1,134 @@
+"""Answers that are a procedure: all its steps, in order, from every chunk of its section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from copilot.generate.quoting import Quoter
+from copilot.protocols import Knowledge
+from copilot.scoring import Candidate, term_weights
+from copilot.sentences import Unit, UnitKind, split, step_number
+from copilot.types import Piece, Understanding
+from indexer.analysis import fold, tokens
+from indexer.types import Chunk, ChunkKind
+
+MAX_LINES = 60
+_Placed = tuple[Chunk, Unit]
+
+
+def answer_procedure(
+    understanding: Understanding, candidates: Sequence[Candidate], knowledge: Knowledge, quoter: Quoter
+) -> Iterator[Piece]:
+    """The steps of the best section; nothing when none of the good sections holds a list of steps."""
+    for chunk in _sections(understanding, candidates):
+        parts = knowledge.section(chunk.source.document_id, chunk.section) or [chunk]
+        steps = _best_list(understanding, _lists(parts))
+        if not steps:
+            continue
+        for part in dict.fromkeys(part for part, _ in steps):
+            yield from quoter.units(part, [unit for where, unit in steps if where == part])
+        return
+
+
+def _sections(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Chunk]:
+    """A chunk of each of the sections worth a look, best first: those whose heading and steps speak of the question."""
+    if not candidates:
+        return []
+    best: dict[tuple[str, int], tuple[float, Chunk]] = {}
+    chunks = {candidate.chunk.id: candidate.chunk for candidate in candidates}
+    weights = term_weights(
+        understanding.terms, (f"{' '.join(chunk.heading)} {chunk.text}" for chunk in chunks.values())
+    )
+    total = sum(weights.values()) or 1.0
+    seen: set[str] = set()
+    for candidate in candidates:  # best unit of each chunk first
+        chunk = candidate.chunk
+        if chunk.id in seen:
+            continue
+        seen.add(chunk.id)
+        heading = set(tokens(" ".join(chunk.heading[-2:])))
+        body = set(tokens(chunk.text))
+        score = candidate.score
+        score += 0.6 * sum(weight for term, weight in weights.items() if term in heading) / total
+        score += 0.4 * sum(weight for term, weight in weights.items() if term in body) / total
+        has_steps = sum(step_number(line) is not None for line in chunk.text.splitlines()) >= 2
+        score += 0.25 if chunk.kind is ChunkKind.PROCEDURE or has_steps else 0.0
+        place = (chunk.source.document_id, chunk.section)
+        if place not in best or score > best[place][0]:
+            best[place] = (score, chunk)
+    ranked = sorted(best.values(), key=lambda entry: -entry[0])
+    return [chunk for score, chunk in ranked if score >= 0.7 * ranked[0][0]][:3]
+
+
+def _lists(parts: Sequence[Chunk]) -> list[list[_Placed]]:
+    """The numbered lists of a section, each with the line that introduces it; bulleted ones when there are none."""
+    units = _without_repeats(parts)
+    numbered = _collect(units, UnitKind.STEP)
+    return numbered or [items for items in _collect(units, UnitKind.ITEM) if len(items) >= 2]
+
+
+def _without_repeats(parts: Sequence[Chunk]) -> list[_Placed]:
+    """The units of neighbouring chunks in order; what an overlap repeats is left out."""
+    out: list[_Placed] = []
+    recent: list[str] = []
+    for number, part in enumerate(parts):
+        units = split(part.text, part.kind) if part.kind is not ChunkKind.TABLE else []
+        fresh = False
+        for unit in units:
+            same = fold("".join(unit.text.split()))
+            if number and not fresh and same in recent:
+                continue
+            fresh = True
+            out.append((part, unit))
+        recent = [fold("".join(unit.text.split())) for unit in units]
+    return out
+
+
+def _collect(units: Sequence[_Placed], kind: UnitKind) -> list[list[_Placed]]:
+    lists: list[list[_Placed]] = []
+    current: list[_Placed] = []
+    last_number = 0
+    pending: list[_Placed] = []  # lines since the last step: they belong to the procedure only if a step follows
+    for place, (part, unit) in enumerate(units):
+        if unit.kind is not kind:
+            if current and unit.kind is UnitKind.ITEM:
+                current.extend([*pending, (part, unit)])
+                pending = []
+            elif current:
+                pending.append((part, unit))
+            continue
+        number = step_number(unit.text) if kind is UnitKind.STEP else None
+        lettered = (
+            number is not None
+            and unit.text.lstrip()[:1].isalpha()
+            and not unit.text.lower().startswith(("step", "步骤"))
+        )
+        if number is not None and current and not lettered and number <= last_number and (number == 1 or pending):
+            lists.append(current)
+            current, pending = [], []
+        if kind is UnitKind.ITEM and len(pending) > 1:
+            lists.append(current)
+            current, pending = [], []
+        if not current:
+            current.extend(
+                before for before in units[max(0, place - 1) : place] if before[1].text.endswith((":", "："))
+            )
+        current.extend([*pending, (part, unit)])
+        pending = []
+        if number is not None and not lettered:
+            last_number = number
+    if current:
+        lists.append(current)
+    return [list_[:MAX_LINES] for list_ in lists]
+
+
+def _best_list(understanding: Understanding, lists: Sequence[list[_Placed]]) -> list[_Placed]:
+    if not lists:
+        return []
+    weights = term_weights(understanding.terms, (" ".join(unit.text for _, unit in list_) for list_ in lists))
+
+    def score(list_: list[_Placed]) -> float:
+        bag = set(tokens(" ".join(unit.text for _, unit in list_)))
+        return sum(weight for term, weight in weights.items() if term in bag) + (0.1 if len(list_) > 1 else 0.0)
+
+    return max(lists, key=score)

@@ -1,0 +1,208 @@
+"""How well a unit of text bears on a question: overlap of rare words, what stands around it, and likeness of meaning.
+
+Rarity is an inverse document frequency (Sparck Jones 1972) over the units of the hits, mixed with the corpus's own
+when the index offers it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from copilot.protocols import Rarity
+from copilot.sentences import Unit, UnitKind, split
+from copilot.types import Understanding
+from copilot.units import asks_for_value, dimensions_asked, has_number, quantities, states_interval
+from finetune.types import AnswerForm
+from indexer.analysis import tokens
+from indexer.protocols import Embedder
+from indexer.types import Chunk, ChunkKind, Hit
+
+# Words that are rare enough to escape the stop list, and yet name no topic: they must not decide what is quoted.
+_GENERIC_WORDS = """
+use make get go need want work mean thing way possibl correct right happen find show give know see look help let
+take put
+machin devic unit system equip part oper plant manual page document valu number type kind much mani often long step
+procedur instruct follow new old one two good bad best first problem issu question answer inform list describ descript
+recommend requir proper properli current user person someon anyth someth
+机器 设备 需要 进行 使用 方法 步骤 问题 情况 内容 哪种 多久 多大 多长 意思 表示 知道 介绍 说明 操作 通过 我们 你们
+有什 时应 应当 可能 注意 关于
+"""
+GENERIC = frozenset(_GENERIC_WORDS.split())
+# What questions about the past say without naming a topic.
+_HISTORY_WORDS = """
+time last occur happen fault fail failur report mani often histori previous past fix repair order work record show
+list befor
+year month ever downtim caus code alarm error machin most frequent common recent
+上次 次数 多次 几次 出现 现过 发生 生过 故障 障记 记录 维修 修记 以前 之前 历史 怎么 么修 修好 处理 报警 警出 代码
+最近 近一 一次 今年 去年 停机 机时 时间
+"""
+HISTORY_WORDS = frozenset(_HISTORY_WORDS.split())
+_MEANING_UNITS = 24
+_PRONOUN = re.compile(
+    r"(?:it|they|them|this|these|those|that|its|their|he|she|such|otherwise|then|thus|therefore|in this case|"
+    r"if so|if not|"
+    r"also|however|both)\b"
+    r"|此|该|这|它|其中|其他|否则|因此|然后|同时|但",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A unit with its place among the hits and its score; `order` is its position in its chunk's list of units."""
+
+    unit: Unit
+    hit: Hit
+    order: int
+    score: float = 0.0
+    overlap: float = 0.0
+
+    @property
+    def chunk(self) -> Chunk:
+        return self.hit.chunk
+
+
+def starts_with_pronoun(sentence: str) -> bool:
+    """Whether a sentence leans on the one before it."""
+    return bool(_PRONOUN.match(sentence.lstrip()))
+
+
+def term_weights(terms: Sequence[str], texts: Iterable[str], rarity: Rarity | None = None) -> dict[str, float]:
+    """A weight above 0 for each term: rare among the texts (and in the corpus) weighs more, generic words little.
+
+    Tokens of one word of several forms (e-207, e207, 207) share the weight of the longest.
+    """
+    bags = [set(tokens(text)) for text in texts]
+    weights = {}
+    for term in terms:
+        weight = math.log(1 + (len(bags) + 1) / (1 + sum(term in bag for bag in bags)))
+        if rarity is not None:
+            weight *= 0.3 + 0.7 * rarity(term)
+        if term in GENERIC:
+            weight *= 0.25
+        if any(character.isdigit() for character in term):
+            weight *= 1.3
+        if any(term != other and term in other and any(c.isdigit() for c in other) for other in terms):
+            weight *= 0.3
+        weights[term] = max(weight, 1e-3)
+    return weights
+
+
+class UnitScorer:
+    """Scores the units of hits for one question; higher is better, about 0..2, comparable within the question."""
+
+    def __init__(
+        self,
+        understanding: Understanding,
+        hits: Sequence[Hit],
+        embedder: Embedder | None = None,
+        rarity: Rarity | None = None,
+    ) -> None:
+        self._understanding = understanding
+        self._hits = tuple(hits)
+        self._embedder = embedder
+        self._rarity = rarity
+        self._dimensions = dimensions_asked(understanding.text)
+        form = understanding.form
+        self._wants_interval = form is AnswerForm.INTERVALS
+        self._wants_value = form is AnswerForm.VALUE or (form is AnswerForm.AUTO and asks_for_value(understanding.text))
+
+    def candidates(self) -> list[Candidate]:
+        """All units of the hits, scored, best first; ties in the order of the hits."""
+        found: list[Candidate] = []
+        for hit in self._hits:
+            found.extend(
+                Candidate(unit, hit, order)
+                for order, unit in enumerate(split(hit.chunk.text, hit.chunk.kind))
+                if unit.kind is not UnitKind.HEADER
+            )
+        weights = term_weights(self._understanding.terms, (candidate.unit.text for candidate in found), self._rarity)
+        bags = [set(tokens(candidate.unit.text)) for candidate in found]
+        scored = [self._lexical(candidate, place, found, bags, weights) for place, candidate in enumerate(found)]
+        scored.sort(key=lambda candidate: -candidate.score)
+        return self._add_meaning(scored)
+
+    def _lexical(
+        self,
+        candidate: Candidate,
+        place: int,
+        found: Sequence[Candidate],
+        bags: Sequence[set[str]],
+        weights: dict[str, float],
+    ) -> Candidate:
+        total = sum(weights.values()) or 1.0
+        own = bags[place]
+        around: set[str] = set()
+        for other in (place - 1, place + 1):
+            if 0 <= other < len(found) and found[other].hit is candidate.hit:
+                around |= bags[other]
+        context = set(tokens(" ".join((*candidate.chunk.heading[-2:], _header(candidate.chunk)))))
+        title = set(tokens(f"{candidate.chunk.source.title} {' '.join(candidate.chunk.heading[:-2])}"))
+        overlap = sum(weight for term, weight in weights.items() if term in own) / total
+        score = 0.0
+        for term, weight in weights.items():
+            if term in own:
+                score += weight
+            elif term in context:
+                score += 0.6 * weight
+            elif term in around:
+                score += 0.25 * weight
+            elif term in title:
+                score += 0.2 * weight
+        score = score / total + 0.3 / (1 + candidate.hit.rank)
+        return replace(candidate, score=score + self._bonus(candidate, bool(overlap)), overlap=overlap)
+
+    def _bonus(self, candidate: Candidate, overlaps: bool) -> float:
+        text, bonus = candidate.unit.text, 0.0
+        if self._wants_value:
+            found = quantities(text)
+            if self._dimensions and any(quantity.dimension in self._dimensions for quantity in found):
+                bonus += 0.35
+            elif found or has_number(text):
+                bonus += 0.15 if not self._dimensions else 0.05
+        if self._wants_interval and states_interval(text):
+            bonus += 0.35
+        length = len(set(tokens(text)))
+        if length < 3 and candidate.chunk.kind is not ChunkKind.TABLE:
+            bonus -= 0.25
+        elif length > 70:
+            bonus -= 0.1
+        if text.rstrip().endswith(("?", "？")):
+            bonus -= 0.15
+        return bonus if overlaps or bonus < 0 else 0.6 * bonus
+
+    def _add_meaning(self, scored: list[Candidate]) -> list[Candidate]:
+        """Add the cosine of the question to the best units; some of each good hit, so that a paraphrase has a chance."""
+        if self._embedder is None or not scored:
+            return scored
+        chosen: list[Candidate] = []
+        for hit in self._hits[:4]:  # the first units of the best hits, whatever their words
+            chosen.extend([candidate for candidate in scored if candidate.hit is hit][:3])
+        chosen.extend(
+            [candidate for candidate in scored if candidate not in chosen][: max(0, _MEANING_UNITS - len(chosen))]
+        )
+        vectors = self._embedder.embed_questions(
+            [self._understanding.text, *(_with_heading(candidate) for candidate in chosen)]
+        )
+        cosines = vectors[1:] @ vectors[0]
+        meaning = {id(candidate): float(cosine) for candidate, cosine in zip(chosen, cosines, strict=True)}
+        merged = [
+            replace(candidate, score=candidate.score + 0.6 * max(0.0, meaning.get(id(candidate), 0.0)))
+            for candidate in scored
+        ]
+        return sorted(merged, key=lambda candidate: -candidate.score)
+
+
+def _with_heading(candidate: Candidate) -> str:
+    heading = candidate.chunk.heading[-1] if candidate.chunk.heading else ""
+    return f"{heading}. {candidate.unit.text}" if heading else candidate.unit.text
+
+
+def _header(chunk: Chunk) -> str:
+    if chunk.kind is not ChunkKind.TABLE:
+        return ""
+    first = chunk.text.split("\n", 1)[0]
+    return first if " | " in first else ""

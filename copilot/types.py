@@ -1,0 +1,120 @@
+"""What flows through the copilot: Question -> Understanding -> Hit -> Piece -> Answer. All values are frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from finetune.types import AnswerForm, RetrievalPlan, RouteDecision
+from indexer.types import CodeMatch, Hit, Source
+
+
+class AnswerStatus(StrEnum):
+    """How an answer ended. All four are answers; none is an error."""
+
+    ANSWERED = "answered"
+    NO_EVIDENCE = "no_evidence"
+    OUT_OF_SCOPE = "out_of_scope"
+    REFUSED_UNSAFE = "refused_unsafe"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked. `machine` is a machine chosen beside the text (a flag, a list box), if any."""
+
+    text: str
+    machine: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """A question, understood.
+
+    `text` is the question to search with, `language` "en" or "zh". `route` is the router's verdict; `plan` and `form`
+    are what follows from it (everything and AUTO when the router was unsure: `sure` is false then).
+    `codes` are the registry entries the question names, best first; `unknown_codes` those written codes no document
+    has, `suggestions` (written, existing code) pairs one slip apart. `machine` limits the search; it is spelled as in
+    the index when `machine_known`. `terms` are the question's informative tokens (see indexer.analysis), those that
+    name the machine left out.
+    """
+
+    question: Question
+    text: str
+    language: str
+    route: RouteDecision
+    plan: RetrievalPlan
+    form: AnswerForm
+    sure: bool
+    codes: tuple[CodeMatch, ...] = ()
+    unknown_codes: tuple[str, ...] = ()
+    suggestions: tuple[tuple[str, str], ...] = ()
+    machine: str | None = None
+    machine_known: bool = True
+    terms: tuple[str, ...] = ()
+    unsafe: bool = False
+    """Whether the question asks to defeat a guard, an interlock or a lock-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """A safety notice as printed. `signal` is DANGER, WARNING, CAUTION or NOTICE; `text` is verbatim."""
+
+    signal: str
+    text: str
+    source: Source
+    page: int
+    section: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What a marker stands for: citation 2 is "[2]" in the text.
+
+    A quote is a run of neighbouring lines or sentences of one chunk, verbatim; each quote has one marker of its own,
+    and every sentence, row or step taken from it carries that marker. `pages` is (first, last) of the chunk, 1-based.
+    """
+
+    marker: int
+    source: Source
+    pages: tuple[int, int]
+    quote: str
+    chunk_id: str
+    ocr: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of an answer's text as it is made, with the citations that become known with it."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How well the hits bear on the question: `score` 0..1 and the parts it was made of, by name."""
+
+    score: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()  # informative terms of the question that no hit holds
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with all that is needed to check it. `evidence` are the hits it rests on (the nearest ones if none)."""
+
+    id: str
+    question: Question
+    status: AnswerStatus
+    text: str
+    warnings: tuple[Warning, ...]
+    citations: tuple[Citation, ...]
+    evidence: tuple[Hit, ...]
+    understanding: Understanding
+    index_version: str
+    model_versions: Mapping[str, str]
+    generator: str
+    timings_ms: Mapping[str, float]
+    evidence_score: float = 0.0

@@ -1,0 +1,192 @@
+"""A question -> an Understanding: language, route, codes, machine, and the terms that carry its meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from copilot.errors import QuestionError
+from copilot.protocols import Knowledge
+from copilot.safety import asks_to_defeat
+from copilot.types import Question, Understanding
+from finetune.protocols import Router
+from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan, Route, RouteDecision
+from indexer.analysis import fold, is_chinese, question_tokens
+from indexer.codes import candidates, normal_forms
+from indexer.types import CodeMatch
+
+MAX_CHARACTERS = 2_000
+_PARTS = re.compile(r"[a-z]+|\d+|[\u3400-\u9fff]+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+class Understander:
+    """Reads questions with the help of the index and a router.
+
+    `routes` are those the router was made with: they say what is searched and how answered. A decision below
+    `confident` leaves both open: every collection is searched, and the evidence decides the form.
+    """
+
+    def __init__(
+        self, knowledge: Knowledge, router: Router, routes: Sequence[Route], *, confident: float = 0.4, open_k: int = 10
+    ) -> None:
+        self._knowledge = knowledge
+        self._router = router
+        self._routes = {route.name: route for route in routes}
+        self._confident = confident
+        self._open_plan = RetrievalPlan(k=open_k)
+
+    def understand(self, question: Question) -> Understanding:
+        """Raise QuestionError when there is nothing to understand or far too much of it."""
+        text = " ".join(question.text.split())
+        if not text:
+            raise QuestionError("the question is empty; write what you want to know")
+        if len(text) > MAX_CHARACTERS:
+            raise QuestionError(
+                f"the question has {len(text)} characters; at most {MAX_CHARACTERS} are taken, so shorten it"
+            )
+        machine, known, mentioned = self._machine(text, question.machine)
+        decision = self._router.route(text)
+        plan, form, sure = self._plan(decision)
+        codes, suggestions = self._codes(text, machine)
+        written = {match.written for match in codes}
+        return Understanding(
+            question=question,
+            text=text,
+            language="zh" if is_chinese(text) else "en",
+            route=decision,
+            plan=plan,
+            form=form,
+            sure=sure,
+            codes=codes,
+            unknown_codes=_unknown_codes(text, written, self._knowledge.machines()),
+            suggestions=suggestions,
+            machine=machine,
+            machine_known=known,
+            terms=_terms(text, mentioned),
+            unsafe=asks_to_defeat(text),
+        )
+
+    def _plan(self, decision: RouteDecision) -> tuple[RetrievalPlan, AnswerForm, bool]:
+        route = self._routes.get(decision.route)
+        if route is None or decision.confidence < self._confident:
+            return self._open_plan, AnswerForm.AUTO, False
+        if route.name == OUT_OF_SCOPE:  # searched all the same: evidence outweighs the router
+            return self._open_plan, route.form, True
+        return route.plan, route.form, True
+
+    def _codes(self, text: str, machine: str | None) -> tuple[tuple[CodeMatch, ...], tuple[tuple[str, str], ...]]:
+        """Matches, and suggestions for slips. "F-207" where only E-207 exists is a suggestion, not a match."""
+        matches, suggestions = [], list(self._knowledge.suggest_codes(text))
+        for match in self._knowledge.lookup_codes(text, machine):
+            if match.level == 4 and normal_forms(match.written).family is None:
+                suggestions.append((match.written, match.entry.code))
+            else:
+                matches.append(match)
+        return tuple(matches), tuple(dict.fromkeys(suggestions))
+
+    def _machine(self, text: str, given: str | None) -> tuple[str | None, bool, str]:
+        """(machine to filter by, whether the index has it, the words of the question that name one)."""
+        machines = self._knowledge.machines()
+        found = find_machine(text, machines)
+        named = found[0] if found else None
+        mentioned = found[1] if found else ""
+        if given and given.strip():
+            if (own := find_machine(given, machines)) is not None:
+                return own[0], True, mentioned
+            return given.strip(), False, mentioned
+        return named, True, mentioned
+
+
+def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
+    """(machine as the index spells it, the words that name it), or None when none or several fit equally.
+
+    Case, spaces, hyphens and underscores do not matter. A full name comes before a model designation in it ("HP-200"
+    for "Hydraulic press HP-200") that belongs to one machine only; last come slips of the pen, never in digits.
+    """
+    folded = fold(text)
+    full = [(name, match) for name in machines if (match := _name_pattern(name).search(folded)) and match[0].strip()]
+    if full:
+        longest = max(len(match[0]) for _, match in full)
+        best = [(name, match[0]) for name, match in full if len(match[0]) == longest]
+        inside = {name for name, _ in full}
+        # Two different machines named in full: a comparison, no filter.
+        if (
+            len({name for name in inside if not any(name != other and fold(name) in fold(other) for other in inside)})
+            > 1
+        ):
+            return None
+        return best[0]
+    aliases: dict[str, set[str]] = {}
+    for name in machines:
+        for alias in _designations(name):
+            aliases.setdefault(alias, set()).add(name)
+    hits = {}
+    for alias, names in aliases.items():
+        match = _name_pattern(alias).search(folded)
+        if match and len(names) == 1:
+            hits[next(iter(names))] = match[0]
+    if len(hits) == 1:
+        return next(iter(hits.items()))
+    return None if hits else _fuzzy(folded, machines)
+
+
+def _name_pattern(name: str) -> re.Pattern[str]:
+    parts = _PARTS.findall(fold(name))
+    if not parts:
+        return re.compile(r"(?!)")
+    body = r"[\s\-‐‑–_/.#]*".join(re.escape(part) for part in parts)
+    before = "" if _HAN.match(parts[0]) else r"(?<![a-z0-9])"
+    after = "" if _HAN.match(parts[-1]) else r"(?![a-z0-9])"
+    return re.compile(before + body + after)
+
+
+def _designations(name: str) -> set[str]:
+    """The words of a name that hold letters and digits: model names, which people use alone."""
+    words = re.findall(r"[a-z0-9]+(?:[-_./][a-z0-9]+)*", fold(name))
+    joined = [word for word in words if re.search(r"\d", word) and re.search(r"[a-z]", word) and len(word) >= 3]
+    return set(joined) if len(words) > 1 or len(joined) != 1 or _HAN.search(name) else set()
+
+
+def _fuzzy(folded: str, machines: Sequence[str]) -> tuple[str, str] | None:
+    from rapidfuzz import fuzz
+
+    words = re.findall(r"[a-z0-9][a-z0-9\-_/.]*[a-z0-9]|[a-z0-9]", folded)
+    best: list[tuple[float, str, str]] = []
+    for name in machines:
+        wanted = "".join(_PARTS.findall(fold(name)))
+        count = len(fold(name).split())
+        if len(wanted) < 5 or _HAN.search(wanted):
+            continue
+        for size in {count, count + 1}:
+            for start in range(len(words) - size + 1):
+                phrase = " ".join(words[start : start + size])
+                squeezed = re.sub(r"[^a-z0-9]", "", phrase)
+                if re.findall(r"\d+", squeezed) == re.findall(r"\d+", wanted):
+                    best.append((fuzz.ratio(squeezed, wanted), name, phrase))
+    best = sorted((entry for entry in best if entry[0] >= 88.0), reverse=True)
+    if not best or any(entry[0] == best[0][0] and entry[1] != best[0][1] for entry in best):
+        return None
+    return best[0][1], best[0][2]
+
+
+def _unknown_codes(text: str, matched: set[str], machines: Sequence[str]) -> tuple[str, ...]:
+    """Written codes that look like codes whatever the registry holds, but are in none of its matches."""
+    names = " ".join("".join(_PARTS.findall(fold(name))) for name in machines)
+    keys = {key for written in matched for level in normal_forms(written).keys for key in level}
+    out = []
+    for candidate in candidates(text):
+        squeezed = "".join(_PARTS.findall(fold(candidate.written)))
+        known = candidate.written in matched or any(
+            key in keys for level in normal_forms(candidate.written).keys[:3] for key in level
+        )
+        if candidate.strong and not known and squeezed not in names and re.search(r"\d", candidate.written):
+            out.append(candidate.written)
+    return tuple(dict.fromkeys(out))
+
+
+def _terms(text: str, mentioned: str) -> tuple[str, ...]:
+    """The informative tokens of a question; what names its machine is a filter already."""
+    named = set(question_tokens(mentioned)) if mentioned else set()
+    kept = tuple(token for token in question_tokens(text) if token not in named)
+    return kept or tuple(question_tokens(text))

@@ -1,0 +1,140 @@
+"""Quantities in text: numbers with their units, and which kind of quantity a question asks for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from indexer.analysis import UNITS, fold
+
+_ZH_UNITS = (
+    "毫米|厘米|微米|公里|米|毫升|升|千克|公斤|克|吨|毫秒|秒钟|秒|分钟|小时|天|日|周|个月|月|年|兆帕|千帕|帕|毫安|安培|安|毫伏|千伏|伏特|伏|千瓦|瓦|"
+    "赫兹|千赫|牛顿米|牛·米|牛米|牛顿|牛|转/分|转每分|转|摄氏度|度|次|件|欧姆|兆欧|欧|分贝|巴"
+)
+_EN_WORDS = (
+    "millimet(?:er|re)s?|centimet(?:er|re)s?|met(?:er|re)s?|lit(?:er|re)s?|grams?|kilograms?|tons?|tonnes?|seconds?|minutes?|hours?|"
+    "days?|weeks?|months?|years?|shifts?|volts?|amperes?|amps?|watts?|ohms?|degrees?|revolutions|turns?|cycles|strokes|times|percent"
+)
+_UNIT = "|".join(sorted((re.escape(unit) for unit in UNITS if unit != "%"), key=len, reverse=True))
+_NUMBER = r"[-+±]?\d+(?:[.,  ]\d+)*"
+QUANTITY = re.compile(
+    rf"(?P<number>(?:{_NUMBER})(?:\s*(?:[-–~～…]|to|and|至|到|\.\.\.?)\s*(?:{_NUMBER}))?)\s*"
+    rf"(?:(?P<sign>%|‰|°\s?[cf]?|℃|℉|ω|μm|µm|μs)|(?P<han>{_ZH_UNITS})|(?P<latin>(?:n[·.⋅*]m|{_UNIT}|{_EN_WORDS}))(?![a-z0-9]))",
+    re.IGNORECASE,
+)
+_PLAIN_NUMBER = re.compile(r"(?<![\w.-])[-+±]?\d+(?:[.,]\d+)*(?![\w-])")
+
+_DIMENSIONS: dict[str, str] = {}
+for _dimension, _names in {
+    "torque": "nm ncm n·m n.m n⋅m n*m 牛米 牛·米 牛顿米",
+    "length": "mm cm m km um µm μm in inch inches ft 毫米 厘米 微米 米 公里",
+    "mass": "kg g mg t lb lbs 千克 公斤 克 吨 gram grams kilogram kilograms ton tons tonne tonnes",
+    "force": "n kn 牛 牛顿",
+    "pressure": "bar mbar mpa kpa pa psi 兆帕 千帕 帕 巴",
+    "temperature": "c °c f °f k ℃ ℉ ° °c 摄氏度 度 degree degrees",
+    "voltage": "v kv mv 伏 伏特 千伏 毫伏 volt volts",
+    "current": "a ma 安 安培 毫安 amp amps ampere amperes",
+    "power": "w kw kva hp 瓦 千瓦 watt watts",
+    "frequency": "hz khz mhz ghz 赫兹 千赫",
+    "speed": "rpm m/s m/min 转/分 转每分 转",
+    "time": "min s sec ms us μs h hr hrs 秒 秒钟 毫秒 分钟 小时 天 日 周 月 个月 年 second seconds minute "
+    "minutes hour hours day days week "
+    "weeks month months year years shift shifts",
+    "volume": "l ml cc 升 毫升 liter litre liters litres",
+    "resistance": "ohm kohm mohm ω 欧 欧姆 兆欧 ohms",
+    "share": "% ‰ percent",
+}.items():
+    for _name in _names.split():
+        _DIMENSIONS.setdefault(_name, _dimension)
+
+_ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (dimension, re.compile(pattern, re.IGNORECASE))
+    for dimension, pattern in (
+        ("torque", r"\btorques?\b|\btight|扭矩|力矩|拧紧"),
+        ("length", r"\b(?:length|width|height|depth|diameter|distance|thick|thickness|clearance|gap|backlash|"
+                   r"how (?:long|wide|deep|high|tall|far|thick)|"
+         r"dimensions?|stroke|travel|accuracy)\b|长度|宽度|高度|深度|直径|距离|间隙|厚度|行程|尺寸|精度|多长|多宽|多高|多厚"),
+        ("mass", r"\b(?:weights?|weigh|heavy|mass|payload|load)\b|重量|质量|负载|多重|承重"),
+        ("force", r"\bforces?\b|(?<!扭)力(?!矩)"),
+        ("pressure", r"\bpressures?\b|压力|气压|液压"),
+        ("temperature", r"\b(?:temperatures?|hot|cold|heat)\b|温度|多热"),
+        ("voltage", r"\b(?:voltages?|volts?|supply|power supply)\b|电压|供电|电源"),
+        ("current", r"\b(?:currents?|amps?|amperage|fuse)\b|电流|保险丝"),
+        ("power", r"\b(?:power|wattage|watts?)\b|功率"),
+        ("frequency", r"\bfrequenc(?:y|ies)\b|频率"),
+        ("speed", r"\b(?:speeds?|rpm|how fast|velocity)\b|转速|速度"),
+        ("time", r"\b(?:how (?:long|often)|time|wait|interval|hours?|minutes?|seconds?|duration|life|lifetime|"
+                 r"when|schedule)\b|多久|时间|间隔|周期|寿命|等待"),
+        ("volume", r"\b(?:volume|capacity|how much (?:oil|coolant|water|fluid|fuel)|litres?|liters?)\b|容量|"
+                   r"容积|油量|加多少"),
+        ("resistance", r"\b(?:resistance|ohms?)\b|电阻|阻值"),
+        ("share", r"\b(?:percent|percentage|humidity|ratio|concentration)\b|百分|湿度|浓度|比例"),
+    )
+)  # fmt: skip
+_VALUE_QUESTION = re.compile(
+    r"\bhow (?:much|many|long|often|far|fast|heavy|high|hot|large|big|thick|deep|wide|tall|strong)\b|\b(?:what|"
+    r"which) (?:is|are|was)?\s*(?:the )?"
+    r"(?:max|min|value|torque|voltage|pressure|speed|temperature|range|size|weight|default|rated|nominal|number|rate)|多少|多大|多高|多长|多久|多重|几个|几次",
+    re.IGNORECASE,
+)
+INTERVAL = re.compile(
+    r"\b(?:every|each|per|after|once (?:a|per|every))\s+(?:\w+\s+){0,2}?(?:\d[\d.,  ]*|one|two|three|four|five|"
+    r"six|ten|twelve)?\s*"
+    r"(?:operating |working |running |service )?(?:h|hrs?|hours?|days?|weeks?|months?|years?|shifts?|cycles|km|"
+    r"strokes|start-?up|use)\b|"
+    r"\b(?:daily|weekly|monthly|quarterly|yearly|annual(?:ly)?|biannual(?:ly)?|half-yearly|hourly|intervals?|"
+    r"at least once|before each|after each)\b|"
+    r"每(?:天|日|周|月|季|年|班|次|隔|\s*\d+|半年|[一二两三四五六七八九十]+)|日检|周检|月检|年检|定期|间隔|周期|(?:\d+|[一二两三四五六七八九十半]+)\s*(?:个?小时|天|周|个月|年)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with its unit. `dimension` is "torque", "length" ..., "" when unknown; [start, end) is its span."""
+
+    number: str
+    unit: str
+    dimension: str
+    start: int
+    end: int
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Every number with a unit in a text, in order.
+
+    >>> [(q.number, q.unit, q.dimension) for q in quantities("Torque 30 Nm, 10–20 ℃, 每 500 小时")]
+    [('30', 'Nm', 'torque'), ('10–20', '℃', 'temperature'), ('500', '小时', 'time')]
+    """
+    found = []
+    for match in QUANTITY.finditer(text):
+        unit = match["sign"] or match["han"] or match["latin"]
+        if match.start() and (text[match.start() - 1].isalnum() and text[match.start() - 1].isascii()):
+            continue  # the digits of a code: M8 x 20 keeps its 20, E207 has no quantity
+        found.append(Quantity(match["number"].strip(), unit, _dimension_of(unit), match.start(), match.end()))
+    return found
+
+
+def _dimension_of(unit: str) -> str:
+    folded = fold(unit)
+    return _DIMENSIONS.get(folded, _DIMENSIONS.get(folded.replace(" ", ""), ""))
+
+
+def has_number(text: str) -> bool:
+    """Whether a text holds a number that is no part of a code."""
+    return bool(_PLAIN_NUMBER.search(text)) or bool(QUANTITY.search(text))
+
+
+def dimensions_asked(question: str) -> frozenset[str]:
+    """The kinds of quantity a question asks for, by its words; empty when it names none."""
+    return frozenset(dimension for dimension, pattern in _ASKED if pattern.search(question))
+
+
+def asks_for_value(question: str) -> bool:
+    """Whether a question wants a number ("how much", "多少"), whatever its route."""
+    return bool(_VALUE_QUESTION.search(question))
+
+
+def states_interval(text: str) -> bool:
+    """Whether a text says how often or after what time something is due."""
+    return bool(INTERVAL.search(text))

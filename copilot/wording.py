@@ -1,0 +1,100 @@
+"""The frame words of answers in English and Chinese. Quotes are never translated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "no_evidence": "The documents do not say.",
+        "nearest": "Nearest: {places}.",
+        "place": "{document}, page {page}",
+        "and": "; ",
+        "unknown_code": "{code} is not in the documents.",
+        "unknown_machine": "There are no documents for the machine {machine}. Known machines: {machines}.",
+        "did_you_mean": " Did you mean {codes}?",
+        "titled": "{code} ({title})",
+        "or": " or ",
+        "out_of_scope": "That is no question about the plant's machines. I answer from the manuals and fault "
+        "reports indexed here.",
+        "unsafe": "I do not help to defeat a guard, an interlock, an emergency stop or a lock-out. "
+        "Stop the machine, lock it out, and call the person in charge of safety.",
+        "unsafe_rules": "The documents say:",
+        "several_codes": "{code} has several meanings; check which one applies:",
+        "same_number": "{written} as such is not in the documents; the same number is {code}:",
+        "last_time": "Last time:",
+        "ocr": "{markers} read by OCR: check the page.",
+        "reports": "{count} fault reports for {subject}",
+        "report": "1 fault report for {subject}",
+        "no_reports": "No fault reports for {subject}.",
+        "last_on": "; the last on {date}",
+        "downtime": "; {hours} h of downtime in total",
+        "most": "{by}: {list}",
+        "by_code": "Most frequent codes",
+        "by_component": "Most affected components",
+        "by_failure_mode": "Most frequent failure modes",
+        "reliability": "Mean time between reports: {mtbf} days; mean downtime: {mttr} h ({first} to {last})",
+        "period": "{since}",
+        "stop": ".",
+        "all_reports": "all machines",
+        "code": "code {code}",
+        "warnings": "SAFETY",
+        "page": "p.",
+        "sources": "Sources",
+        "colon": ": ",
+        "cell_end": "; ",
+        "comma": ", ",
+    },
+    "zh": {
+        "no_evidence": "文档中没有说明。",
+        "nearest": "最接近的页面：{places}。",
+        "place": "{document}，第 {page} 页",
+        "and": "；",
+        "unknown_code": "文档中没有 {code}。",
+        "unknown_machine": "没有机器 {machine} 的文档。已有的机器：{machines}。",
+        "did_you_mean": "您是指 {codes} 吗？",
+        "titled": "{code}（{title}）",
+        "or": " 或 ",
+        "out_of_scope": "这个问题与工厂设备无关。我只根据已收录的手册和故障记录回答。",
+        "unsafe": "我不能帮助使防护罩、联锁、急停或上锁挂牌失效。请停机、上锁挂牌，并联系安全负责人。",
+        "unsafe_rules": "文档中的规定：",
+        "several_codes": "{code} 有多种含义，请确认适用的一项：",
+        "same_number": "文档中没有 {written}；编号相同的是 {code}：",
+        "last_time": "上次：",
+        "ocr": "{markers} 由 OCR 识别：请核对原页。",
+        "reports": "{subject}：共 {count} 条故障记录",
+        "report": "{subject}：共 1 条故障记录",
+        "no_reports": "{subject}：没有故障记录。",
+        "last_on": "；最近一次 {date}",
+        "downtime": "；累计停机 {hours} 小时",
+        "most": "{by}：{list}",
+        "by_code": "最常见的代码",
+        "by_component": "故障最多的部件",
+        "by_failure_mode": "最常见的故障模式",
+        "reliability": "平均报修间隔：{mtbf} 天；平均停机：{mttr} 小时（{first} 至 {last}）",
+        "period": "{since}",
+        "stop": "。",
+        "all_reports": "全部机器",
+        "code": "代码 {code}",
+        "warnings": "安全",
+        "page": "第",
+        "sources": "来源",
+        "colon": "：",
+        "cell_end": "；",
+        "comma": "，",
+    },
+}
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """The frame words called `key` in "en" or "zh", filled with `values`.
+
+    >>> say("en", "unknown_code", code="E-270")
+    'E-270 is not in the documents.'
+    """
+    return _WORDS[language][key].format(**values)
+
+
+def both(key: str) -> tuple[str, str]:
+    """The unfilled frame words of both languages: what evaluation recognises an abstention by."""
+    return _WORDS["en"][key], _WORDS["zh"][key]

@@ -1,0 +1,498 @@
+"""Document -> chunks that fit the encoder and make sense alone. Pure: no files, no models but the token counter given.
+
+Rules, in this order:
+1. A chunk never crosses a heading. Every chunk carries the path of headings above it.
+2. Rows of a code table are chunks of their own, written "Header: cell"; rows of other tables are packed together under
+   a repeated header, a row never cut unless it alone is too long.
+3. A numbered procedure stays whole when it fits; else it is cut between steps. What introduces it (a sentence ending in a
+   colon, a warning) stays with its first step.
+4. Everything else is packed in reading order up to the budget; a paragraph too long is split between sentences.
+
+The budget is `max_tokens` of the encoder's own tokenizer, heading path and special tokens included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from indexer.codes import code_columns, context_tokens, line_definition, mentions, row_definitions
+from indexer.protocols import TokenCounter
+from indexer.types import (
+    Block,
+    BlockKind,
+    Chunk,
+    ChunkKind,
+    CodeEntry,
+    Document,
+    PageStatus,
+    Source,
+    WarningNote,
+)
+
+CHUNKER = "headings+procedures+rows/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSettings:
+    """Sizes in tokens of the encoder. `target_tokens` is aimed at for running text, `max_tokens` never passed."""
+
+    max_tokens: int = 256
+    target_tokens: int = 240
+    heading_tokens: int = 48
+
+    @property
+    def name(self) -> str:
+        """What the manifest records; another value means another index."""
+        return f"{CHUNKER}:{self.max_tokens}/{self.target_tokens}/{self.heading_tokens}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """All that one document contributes to the index."""
+
+    chunks: tuple[Chunk, ...]
+    codes: tuple[CodeEntry, ...]
+    warnings: tuple[WarningNote, ...]
+
+
+_SIGNAL = re.compile(
+    r"^\W{0,3}(?P<word>DANGER|WARNING|CAUTION|NOTICE|ATTENTION|IMPORTANT SAFETY|危险|警告|当心|小心|注意事项|注意|警示)"
+    r"(?P<after>\s*[!！:：]|\s*$|\s*[-–—]\s|\s+(?=[A-Z\u4e00-\u9fff]))",
+)
+_SIGNAL_MIXED = re.compile(r"^\W{0,3}(?P<word>danger|warning|caution|notice|attention)\s*[!！:：]", re.IGNORECASE)
+_SIGNALS = {
+    "危险": "DANGER", "警告": "WARNING", "警示": "WARNING", "当心": "CAUTION", "小心": "CAUTION", "注意": "NOTICE", "注意事项": "NOTICE",
+    "attention": "NOTICE", "important safety": "NOTICE",
+}  # fmt: skip
+_STEP = re.compile(
+    r"^\s*(?:(?:step|步骤)\s*\d+|\(?\d{1,2}[.)、]|\d{1,2}\s|[(（]\d{1,2}[)）]|[a-z][.)]\s|[①-⑳]|第[一二三四五六七八九十]+步)",
+    re.IGNORECASE,
+)
+_INTRODUCES = re.compile(r"[:：]\s*$")
+
+
+def warning_signal(text: str) -> str | None:
+    """DANGER, WARNING, CAUTION or NOTICE when the text opens with a signal word in English or Chinese, else None."""
+    match = _SIGNAL.match(text) or _SIGNAL_MIXED.match(text)
+    if match is None:
+        return None
+    word = match["word"].casefold()
+    return _SIGNALS.get(word, word.upper())
+
+
+def embedding_text(chunk: Chunk) -> str:
+    """What the encoder and BM25 read of a chunk: its heading path above its text."""
+    return f"{' > '.join(chunk.heading)}\n{chunk.text}" if chunk.heading else chunk.text
+
+
+def chunk_document(document: Document, settings: ChunkSettings, count_tokens: TokenCounter) -> Chunked:
+    """Cut one document; chunks come in reading order with ids that depend on its content and settings alone."""
+    return _Chunker(document, settings, count_tokens).run()
+
+
+@dataclass(slots=True)
+class _Unit:
+    """A piece that stays together: a paragraph, a list item, a whole procedure step, a table row."""
+
+    text: str
+    page: int
+    tokens: int
+    kind: ChunkKind = ChunkKind.TEXT
+    glue: bool = False  # keep with the next unit
+    ocr: bool = False
+
+
+@dataclass(slots=True)
+class _Section:
+    heading: tuple[str, ...]
+    number: int
+    page: int
+    blocks: list[tuple[int, Block, bool]] = field(default_factory=list)
+
+
+class _Chunker:
+    def __init__(self, document: Document, settings: ChunkSettings, count_tokens: TokenCounter) -> None:
+        self.document = document
+        self.settings = settings
+        self.source: Source = document.source
+        self.count: Callable[[str], int] = lambda text: max(0, count_tokens(text) - 2) if text else 0
+        self.chunks: list[Chunk] = []
+        self.codes: list[CodeEntry] = []
+        self.warnings: list[WarningNote] = []
+        self._heading_cost = 0
+
+    def run(self) -> Chunked:
+        for section in self._sections():
+            self._section(section)
+        return Chunked(tuple(self.chunks), tuple(self.codes), tuple(self.warnings))
+
+    # --- sections ---
+
+    def _sections(self) -> Iterator[_Section]:
+        """Runs of blocks under one heading. A heading with nothing under it before a deeper one yields no section."""
+        stack: list[tuple[int, str]] = []
+        number = 0
+        current = _Section((), number, 1)
+        pending = False  # the current heading has not been shown by any section yet
+        for page in self.document.pages:
+            ocr = page.status is PageStatus.OCR
+            blocks = page.blocks or ((Block(BlockKind.PARAGRAPH, page.text),) if page.text.strip() else ())
+            for block in blocks:
+                if block.kind is not BlockKind.HEADING:
+                    current.blocks.append((page.number, block, ocr))
+                    pending = False
+                    continue
+                title = " ".join(block.text.split())
+                if not title:
+                    continue
+                if current.blocks:
+                    yield current
+                elif pending and stack and stack[-1][0] >= block.level:
+                    yield current  # a heading alone is kept: its words must be found
+                while stack and stack[-1][0] >= block.level:
+                    stack.pop()
+                stack.append((block.level, title))
+                number += 1
+                current = _Section(tuple(text for _, text in stack), number, page.number)
+                pending = True
+        if current.blocks or pending:
+            yield current
+
+    def _section(self, section: _Section) -> None:
+        heading = self._fit_heading(section.heading)
+        self._heading_cost = self.count(" > ".join(heading)) + 2
+        context = context_tokens([*section.heading, self.source.title, self.source.document_id])
+        if section.heading:
+            found = line_definition(
+                section.heading[-1], context_tokens([*section.heading[:-1], self.source.title]), heading=True
+            )
+            first_chunk = len(self.chunks)
+        else:
+            found, first_chunk = None, 0
+        units: list[_Unit] = []
+        for index, (page, block, ocr) in enumerate(section.blocks):
+            if block.kind is BlockKind.TABLE:
+                self._pack(units, section, heading)
+                units = []
+                self._table(block, page, ocr, section, heading, context)
+                continue
+            following = section.blocks[index + 1][1] if index + 1 < len(section.blocks) else None
+            units.extend(self._units(block, page, ocr, following, section))
+        self._pack(units, section, heading)
+        if not section.blocks and section.heading:
+            self._emit([_Unit(section.heading[-1], section.page, self.count(section.heading[-1]))], section, heading)
+        new = self.chunks[first_chunk:]
+        if found is not None and new:
+            self._register(
+                found.code, found.forms, context, found.title or section.heading[-1], new[0], section.page, True
+            )
+        self._line_codes(new, context)
+
+    def _fit_heading(self, heading: tuple[str, ...]) -> tuple[str, ...]:
+        """The innermost headings that fit the heading budget; at least the last one, cut if need be."""
+        kept: list[str] = []
+        spent = 0
+        for title in reversed(heading):
+            cost = self.count(title) + 1
+            if kept and spent + cost > self.settings.heading_tokens:
+                break
+            while cost > self.settings.heading_tokens * 2 and len(title) > 40:
+                title = title[: int(len(title) * 0.8)].rstrip() + "…"
+                cost = self.count(title) + 1
+            kept.append(title)
+            spent += cost
+        return tuple(reversed(kept))
+
+    # --- units of running text ---
+
+    def _units(self, block: Block, page: int, ocr: bool, following: Block | None, section: _Section) -> Iterator[_Unit]:
+        text = block.text.strip() if block.kind is not BlockKind.CODE else block.text.rstrip()
+        if not text:
+            return
+        signal = warning_signal(text)
+        glue = False
+        kind = ChunkKind.TEXT
+        if signal is not None:
+            kind, glue = ChunkKind.WARNING, True
+            note = text
+            if (
+                following is not None
+                and len(text) < 24
+                and following.kind in (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
+            ):
+                note = f"{text}\n{following.text.strip()}"  # the signal word stood on a line of its own
+            self.warnings.append(
+                WarningNote(self.source.document_id, section.number, signal, note, page, section.heading)
+            )
+        elif block.kind is BlockKind.LIST_ITEM and _STEP.match(text):
+            kind = ChunkKind.PROCEDURE
+        elif (
+            following is not None
+            and following.kind in (BlockKind.LIST_ITEM, BlockKind.CODE)
+            and _INTRODUCES.search(text)
+        ):
+            glue = True
+        tokens = self.count(text)
+        limit = self._limit()
+        if tokens <= limit:
+            yield _Unit(text, page, tokens, kind, glue, ocr)
+            return
+        for piece in self._split(text, limit):
+            yield _Unit(piece, page, self.count(piece), kind, False, ocr)
+
+    def _limit(self) -> int:
+        return max(32, self.settings.max_tokens - 2 - self._heading_cost)
+
+    def _split(self, text: str, limit: int) -> list[str]:
+        """Split one long text between lines, then sentences, then words; for Chinese too."""
+        from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+        splitter = RecursiveCharacterTextSplitter(
+            separators=[
+                "\n\n",
+                "\n",
+                "(?<=[。！？])",
+                r"(?<=[.!?])\s+",
+                "(?<=[；;])",
+                r"(?<=[,，、:：])\s*",
+                r"\s+",
+                "",
+            ],
+            is_separator_regex=True,
+            keep_separator=True,
+            chunk_size=limit,
+            chunk_overlap=0,
+            length_function=self.count,
+        )
+        return [piece.strip() for piece in splitter.split_text(text) if piece.strip()]
+
+    def _pack(self, units: Sequence[_Unit], section: _Section, heading: tuple[str, ...]) -> None:
+        """Fill chunks with units in order; procedures whole when they fit, glued units together."""
+        limit = self._limit()
+        target = min(limit, max(32, self.settings.target_tokens - 2 - self._heading_cost))
+        current: list[_Unit] = []
+        for group in _groups(units, limit):
+            size = sum(unit.tokens for unit in group)
+            filled = sum(unit.tokens for unit in current)
+            if current and filled + size > (
+                limit if group[0].kind is ChunkKind.PROCEDURE and current[-1].glue else target
+            ):
+                carry: list[_Unit] = []
+                while (
+                    current and current[-1].glue and sum(u.tokens for u in carry) + current[-1].tokens + size <= limit
+                ):
+                    carry.insert(0, current.pop())
+                if current:
+                    self._emit(current, section, heading)
+                current = carry
+            current.extend(group)
+        if current:
+            self._emit(current, section, heading)
+
+    # --- tables ---
+
+    def _table(
+        self, block: Block, page: int, ocr: bool, section: _Section, heading: tuple[str, ...], context: str
+    ) -> None:
+        header = _merged_header(block.rows[: block.header_rows])
+        rows = block.rows[block.header_rows :]
+        if not rows:
+            rows, header = block.rows, ()
+        context = context_tokens([context, block.caption, *header])
+        if block.caption and (not heading or block.caption != heading[-1]):
+            heading = (*heading, " ".join(block.caption.split()))
+            heading = self._fit_heading(heading)
+            self._heading_cost = self.count(" > ".join(heading)) + 2
+        columns = code_columns(header, rows, context)
+        limit = self._limit()
+        if columns:
+            for row in rows:
+                text = _record(header, row)
+                if not text:
+                    continue
+                pieces = [text] if self.count(text) <= limit else self._split_record(header, row, columns, limit)
+                first = len(self.chunks)
+                for piece in pieces:
+                    self._emit([_Unit(piece, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
+                for found in row_definitions(header, row, columns):
+                    self._register(found.code, found.forms, context, found.title, self.chunks[first], page, True)
+            return
+        head = _line(header)
+        head_tokens = self.count(head)
+        wide = head_tokens > limit // 3 or len(header) > 8
+        packed: list[str] = []
+        spent = 0
+        for row in rows:
+            line = _record(header, row) if wide else _line(row)
+            if not line:
+                continue
+            tokens = self.count(line)
+            if tokens + (0 if wide else head_tokens) > limit:
+                self._flush_rows(packed, head, wide, page, ocr, section, heading)
+                packed, spent = [], 0
+                for piece in self._split_record(header, row, (0,), limit):
+                    self._emit([_Unit(piece, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
+                continue
+            if packed and (wide or spent + tokens + head_tokens > self.settings.target_tokens - self._heading_cost):
+                self._flush_rows(packed, head, wide, page, ocr, section, heading)
+                packed, spent = [], 0
+            packed.append(line)
+            spent += tokens
+        self._flush_rows(packed, head, wide, page, ocr, section, heading)
+
+    def _flush_rows(
+        self,
+        packed: list[str],
+        head: str,
+        wide: bool,
+        page: int,
+        ocr: bool,
+        section: _Section,
+        heading: tuple[str, ...],
+    ) -> None:
+        if packed:
+            text = "\n".join(packed if wide or not head else [head, *packed])
+            self._emit([_Unit(text, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
+
+    def _split_record(self, header: Sequence[str], row: Sequence[str], keys: Sequence[int], limit: int) -> list[str]:
+        """A row too long for one chunk: each piece repeats its key cells, long cells are cut between sentences."""
+        key = _record(header, [cell if index in keys else "" for index, cell in enumerate(row)])
+        room = max(24, limit - self.count(key) - 1)
+        if room < 32:
+            key, room = "", limit
+        pieces: list[str] = []
+        current, spent = "", 0
+        for index, cell in enumerate(row):
+            if index in keys or not cell.strip():
+                continue
+            for part in self._split(_cell(header, index, cell), room):
+                tokens = self.count(part)
+                if current and spent + tokens > room:
+                    pieces.append(current)
+                    current, spent = "", 0
+                current = f"{current}\n{part}" if current else part
+                spent += tokens
+        if current:
+            pieces.append(current)
+        return [f"{key}\n{piece}" if key else piece for piece in pieces] or [key]
+
+    # --- output ---
+
+    def _emit(self, units: Sequence[_Unit], section: _Section, heading: tuple[str, ...]) -> None:
+        text = "\n".join(unit.text for unit in units)
+        pages = [unit.page for unit in units]
+        kinds = [unit.kind for unit in units]
+        if all(kind is ChunkKind.WARNING for kind in kinds):
+            kind = ChunkKind.WARNING
+        elif ChunkKind.TABLE in kinds:
+            kind = ChunkKind.TABLE
+        elif sum(kind is ChunkKind.PROCEDURE for kind in kinds) >= 2:
+            kind = ChunkKind.PROCEDURE
+        else:
+            kind = ChunkKind.TEXT
+        digest = hashlib.sha256(
+            "\x1f".join((self.source.document_id, str(len(self.chunks)), *heading, text)).encode()
+        ).hexdigest()
+        self.chunks.append(
+            Chunk(
+                id=digest[:20],
+                source=self.source,
+                pages=(min(pages), max(pages)),
+                heading=heading,
+                kind=kind,
+                text=text,
+                section=section.number,
+                ocr=any(unit.ocr for unit in units),
+            )
+        )
+
+    def _register(
+        self, code: str, forms: tuple[str, ...], context: str, title: str, chunk: Chunk, page: int, definition: bool
+    ) -> None:
+        self.codes.append(
+            CodeEntry(
+                code=code,
+                forms=forms,
+                context=context[:400],
+                title=title,
+                chunk_id=chunk.id,
+                document_id=self.source.document_id,
+                page=page,
+                machine=self.source.machine,
+                definition=definition,
+            )
+        )
+
+    def _line_codes(self, chunks: Sequence[Chunk], context: str) -> None:
+        """Codes that lines of running text define, and those it only mentions."""
+        defined = {(entry.chunk_id, entry.code) for entry in self.codes[-len(chunks) * 40 :]} if chunks else set()
+        for chunk in chunks:
+            if chunk.kind is not ChunkKind.TABLE:
+                for line in chunk.text.splitlines():
+                    found = line_definition(line, context)
+                    if found is not None and (chunk.id, found.code) not in defined:
+                        defined.add((chunk.id, found.code))
+                        self._register(found.code, found.forms, context, found.title, chunk, chunk.pages[0], True)
+            for code in mentions(chunk.text)[:12]:
+                if (chunk.id, code) not in defined:
+                    defined.add((chunk.id, code))
+                    self._register(code, (), " ".join(chunk.heading)[:120], "", chunk, chunk.pages[0], False)
+
+
+def _groups(units: Sequence[_Unit], limit: int) -> Iterator[list[_Unit]]:
+    """Units that stay together: a run of steps with what stands between them, when it fits; else one by one."""
+    index = 0
+    while index < len(units):
+        if units[index].kind is ChunkKind.PROCEDURE:
+            end = index
+            while end < len(units) and (units[end].kind is ChunkKind.PROCEDURE or units[end].kind is ChunkKind.WARNING):
+                end += 1
+            run = list(units[index:end])
+            if sum(unit.tokens for unit in run) <= limit:
+                yield run
+            else:
+                for unit in run:
+                    yield [unit]
+            index = end
+            continue
+        run = [units[index]]
+        while run[-1].glue and index + len(run) < len(units):
+            following = units[index + len(run)]
+            if following.kind is ChunkKind.PROCEDURE or sum(u.tokens for u in run) + following.tokens > limit:
+                break
+            run.append(following)
+        yield run
+        index += len(run)
+
+
+def _merged_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """One header from several header rows: the distinct texts of each column joined."""
+    if not rows:
+        return ()
+    return tuple(
+        " ".join(dict.fromkeys(" ".join(cell.split()) for cell in column if cell.strip()))
+        for column in zip(*rows, strict=False)
+    )
+
+
+def _flat(cell: str) -> str:
+    return " ".join(cell.replace("|", "¦").split())
+
+
+def _line(row: Sequence[str]) -> str:
+    """A row as one line of cells; "" when all are empty."""
+    cells = [_flat(cell) for cell in row]
+    return " | ".join(cells) if any(cells) else ""
+
+
+def _cell(header: Sequence[str], index: int, cell: str) -> str:
+    name = _flat(header[index]) if index < len(header) else ""
+    return f"{name}: {' '.join(cell.split())}" if name else " ".join(cell.split())
+
+
+def _record(header: Sequence[str], row: Sequence[str]) -> str:
+    """A row as "Header: cell" lines, empty cells left out."""
+    return "\n".join(_cell(header, index, cell) for index, cell in enumerate(row) if cell.strip())

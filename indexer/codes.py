@@ -1,0 +1,410 @@
+"""Alarm, error, parameter and part codes: their normal forms, where documents define them, how questions name them.
+
+Pure functions over text; the registry that stores what is found here is in `code_registry.py`.
+
+A code is matched in levels, from the same text down to the same value in another base (see `CodeMatch.level`).
+Each level is a *key*: two writings of a code match at the first level on which they share a key.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+# Abbreviated prefixes that only say "this is a fault code", by family: E-207 and Err 207 are one code, E-3 and F-3 two.
+_FAMILIES: dict[str, str] = {
+    **dict.fromkeys(("e", "er", "err", "ec"), "error"),
+    **dict.fromkeys(("a", "al", "alm"), "alarm"),
+    **dict.fromkeys(("f", "flt", "fc"), "fault"),
+    **dict.fromkeys(("w", "wrn", "warn"), "warning"),
+    **dict.fromkeys(("p", "pr", "par", "param"), "parameter"),
+}
+# What the text around a code of plain digits must say for an abbreviated prefix to match it ("Err 4" for row "4").
+_FAMILY_CONTEXT: dict[str, re.Pattern[str]] = {
+    **dict.fromkeys(
+        ("error", "alarm", "fault", "warning"),
+        re.compile(r"error|alarm|fault|warn|code|报警|警报|告警|故障|错误|代码", re.IGNORECASE),
+    ),
+    "parameter": re.compile(r"param|setting|参数|功能码|设置", re.IGNORECASE),
+}
+# Words a person says instead of a prefix ("alarm 207", "fault code 12", "报警号4"); they fit every family.
+_WORDS = "error|errors|alarm|alarms|fault|faults|warning|warnings|code|codes|parameter|parameters|setting|settings|option|message|status|event|trouble"
+_SPOKEN = _WORDS + "|err|alm|flt|warn|param|par|msg|number|no|id"
+_SPOKEN_ZH = "错误|报警|警报|告警|故障|警告|代码|参数|功能码|设置|设定|编号|编码|信息|状态码|码|号"
+_NEUTRAL = frozenset([*_WORDS.split("|"), *_SPOKEN_ZH.split("|"), "msg", "number", "no", "id", "$", "#"])
+
+_TOKEN = re.compile(r"[$#]?-?[A-Za-z0-9]+(?:[-‐‑–._/:][A-Za-z0-9]+)*|[\u4e00-\u9fff]+")
+_SEPARATORS = re.compile(r"[-‐‑–_.:/#\s()\[\]（）【】]+")
+_PIECES = re.compile(r"[a-z]+|\d+|[\u4e00-\u9fff]+|\$")
+_HEX = re.compile(r"0x([0-9a-f]+)|([0-9a-f]*\d[0-9a-f]*)h")
+
+
+def fold_code(text: str) -> str:
+    """A code without case, width and dash variants, spaces at its ends removed."""
+    folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    return re.sub(r"[‐‑–—−]", "-", folded)
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """The normal forms of one written code. `keys[level]` are the texts it can be matched by on that level."""
+
+    keys: tuple[tuple[str, ...], ...]
+    family: str | None
+    """error, alarm ... when the prefix only names a family; "" when there is none or a spoken word; None for any other."""
+    hexadecimal: bool = False
+
+
+LEVELS = 6
+
+
+@lru_cache(maxsize=65_536)
+def normal_forms(code: str) -> Normal:
+    """All keys of a written code, by level.
+
+    >>> normal_forms("E-207").keys[1], normal_forms("alarm 207").keys[3]
+    (('e207',), ('207',))
+    """
+    folded = fold_code(code)
+    negative = bool(re.match(r"-\d", folded))
+    squeezed = ("-" if negative else "") + _SEPARATORS.sub("", folded)
+    pieces = [("-" + p if negative and i == 0 else p) for i, p in enumerate(_PIECES.findall(folded.lstrip("-")))]
+    stripped = "|".join(_strip_zeros(piece) for piece in pieces)
+    head = pieces[0] if pieces else ""
+    has_prefix = bool(head) and not head.lstrip("-").isdigit()
+    family = "" if not has_prefix or head in _NEUTRAL else _FAMILIES.get(head)
+    rest = pieces[1:] if has_prefix else pieces
+    number = (
+        ".".join(_strip_zeros(piece) for piece in rest) if rest and all(p.lstrip("-").isdigit() for p in rest) else ""
+    )
+    hexadecimal = _HEX.fullmatch(squeezed)
+    value = str(int(hexadecimal[1] or hexadecimal[2], 16)) if hexadecimal else ""
+    if hexadecimal:
+        family, number = "", ""
+        stripped = "0x" + (hexadecimal[1] or hexadecimal[2]).lstrip("0")
+    same_family = (number,) if number and family is not None else ()
+    return Normal(
+        keys=(
+            (re.sub(r"\s+", "", folded),),
+            (squeezed,),
+            (stripped,),
+            same_family,
+            (number,) if number else (),
+            (value,) if value else ((number,) if number.isdigit() else ()),
+        ),
+        family=family,
+        hexadecimal=bool(hexadecimal),
+    )
+
+
+def _strip_zeros(piece: str) -> str:
+    return (piece.lstrip("0") or "0") if piece.isdigit() else piece
+
+
+def may_match(question: Normal, entry: Normal, level: int, context: str) -> bool:
+    """Whether two codes that share a key on `level` can be the same, given what stands around the entry.
+
+    Below level 3 the text is the same, so they can. On level 3 the prefixes must name one family, or one of them is
+    missing and the context names it; level 4 is for questions that give a number alone; on level 5 one must be hexadecimal.
+    """
+    if level <= 2:
+        return True
+    if level == 3:
+        if question.family is None or entry.family is None:
+            return False
+        if question.family == entry.family or question.family == "":
+            return True
+        return entry.family == "" and bool(_FAMILY_CONTEXT[question.family].search(context))
+    if level == 4:
+        return question.family == ""
+    return question.hexadecimal != entry.hexadecimal
+
+
+# --- Where documents define codes -------------------------------------------------------------------------------
+
+_CODE_HEADER = re.compile(
+    r"code|alarm|error|fault|warning|\bno\b\.?|number|\bid\b|parameter|\bparam|\bpar\b|display|signal|\$|order|part|article|item|"
+    r"register|address|key|代码|编码|故障码|报警|故障|错误|编号|序号|功能码|参数|显示|型号|订货|物料|地址|\bnr\b|#",
+    re.IGNORECASE,
+)
+_TEXT_HEADER = re.compile(
+    r"description|meaning|cause|remedy|solution|message|text|action|name|title|reason|default|range|unit|value|level|priority|"
+    r"名称|说明|描述|原因|对策|处理|措施|方法|内容|含义|范围|默认|出厂|单位|备注|等级|级别|页",
+    re.IGNORECASE,
+)
+_ORDINAL_HEADER = re.compile(r"序号|^\s*(?:no\.?|#|nr\.?|item)\s*$", re.IGNORECASE)
+CODE_CONTEXT = re.compile(
+    r"code|alarm|error|fault|warning|parameter|setting|diagnos|troubleshoot|message|代码|报警|故障|错误|警告|参数|功能码|设置",
+    re.IGNORECASE,
+)
+_LETTER_DIGIT = re.compile(
+    r"(?:0x[0-9a-f]{1,8}|[$#]\d{1,5}|[a-z]{1,8}[-_.:/ ]?(?:[a-z]{1,4}[-_.:/ ]?)?\d[a-z0-9]*(?:[-_./ ]?[a-z0-9]+){0,4}"
+    r"|\d[a-z0-9]*[a-z][a-z0-9]*(?:[-_./ ][a-z0-9]+){0,3}|\d{1,4}(?:[.-]\d{1,4}){1,3}|[a-z]{2}\d{3,})",
+    re.IGNORECASE,
+)
+_X_CODE = re.compile(r"[A-Z]{2}\d{2,5}")
+_DIGITS = re.compile(r"-?\d{1,6}")
+_UNITLIKE = re.compile(
+    r"-?\d+(?:\.\d+)?\s*(?:mm|cm|m|kg|g|v|a|w|kw|hz|khz|s|ms|min|h|nm|bar|mpa|kpa|°c|rpm|%|us|mb|gb|kb)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A code found in a document: as printed, whether it is explained there, and its short meaning."""
+
+    code: str
+    forms: tuple[str, ...]
+    title: str
+    definition: bool
+    column: str = ""
+
+
+def split_cell(cell: str) -> list[str]:
+    """The codes a cell names: "E01/E02", "Err02、Err03" are two, "AL.52.1" and "315-2AG10/2" are one."""
+    parts = [
+        part.strip()
+        for part in re.split(r"[、,，;；]|\s+(?:or|and|或|和|及)\s+|(?<=\w)/(?=[A-Za-z]+\d)", cell)
+        if part.strip()
+    ]
+    return (
+        parts
+        if len(parts) > 1 and all(_looks_like_code(part) or _DIGITS.fullmatch(part) for part in parts)
+        else [cell.strip()]
+    )
+
+
+def _looks_like_code(cell: str) -> bool:
+    cell = cell.strip().strip("*`'\"[]()")
+    return bool(cell) and len(cell) <= 32 and bool(_LETTER_DIGIT.fullmatch(cell)) and not _UNITLIKE.fullmatch(cell)
+
+
+def code_columns(header: Sequence[str], rows: Sequence[Sequence[str]], context: str) -> list[int]:
+    """Which columns of a table name its rows by code, best first; [] when it is no code table.
+
+    A column counts when most of its cells look like codes (letters and digits) and are distinct; one of plain digits
+    counts only when its header or the table's heading says that it is a code, and no better column exists.
+    """
+    width = max((len(row) for row in rows), default=0)
+    lettered: list[tuple[float, int]] = []
+    digits: list[tuple[float, int]] = []
+    for column in range(width):
+        name = header[column] if column < len(header) else ""
+        cells = [row[column].strip() for row in rows if column < len(row) and row[column].strip()]
+        if not cells or len(cells) < 0.4 * len(rows):
+            continue
+        named = bool(_CODE_HEADER.search(name)) and not _TEXT_HEADER.search(name)
+        distinct = len(set(cells)) / len(cells)
+        parts = [part for cell in cells for part in split_cell(cell)]
+        share = sum(_looks_like_code(part) for part in parts) / len(parts)
+        plain = sum(bool(_DIGITS.fullmatch(part)) for part in parts) / len(parts)
+        if share + plain >= 0.7 and share >= 0.25 and (distinct >= 0.5 or column == 0) and (named or share >= 0.6):
+            lettered.append((share + distinct + (1.0 if named else 0.0) - 0.15 * column, column))
+        elif plain >= 0.8 and distinct >= 0.8 and (named or column == 0):
+            ordinal = bool(_ORDINAL_HEADER.search(name))
+            evidence = named and not ordinal
+            if evidence or CODE_CONTEXT.search(f"{context} {' '.join(header)}"):
+                digits.append((distinct + (1.0 if evidence else 0.0) - 0.15 * column, column))
+    if lettered:
+        best = [column for _, column in sorted(lettered, reverse=True)]
+        return best[:2]
+    return [column for _, column in sorted(digits, reverse=True)][:1]
+
+
+def row_definitions(header: Sequence[str], row: Sequence[str], columns: Sequence[int]) -> list[Found]:
+    """The codes one table row defines, given the code columns; `title` is its first descriptive cell."""
+    title = next(
+        (
+            cell.strip()
+            for index, cell in enumerate(row)
+            if index not in columns and len(cell.strip()) > 1 and not _DIGITS.fullmatch(cell.strip())
+        ),
+        "",
+    )
+    out: list[Found] = []
+    for column in columns:
+        if column >= len(row) or not row[column].strip():
+            continue
+        name = header[column] if column < len(header) else ""
+        for code in split_cell(row[column]):
+            code = code.strip("*`'\" ")
+            if _looks_like_code(code) or _DIGITS.fullmatch(code):
+                forms = (f"${code}",) if name.lstrip("\"' ").startswith("$") and code[0] != "$" else ()
+                out.append(Found(code=code, forms=forms, title=title[:200], definition=True, column=name))
+    return out
+
+
+_LINE_DEFINITION = re.compile(
+    r"^\s*(?:[-*•·]\s+|\d+[.)、]\s+)?[*`_\"\[(]{0,3}"
+    rf"(?P<word>(?:(?:{_WORDS})\s*[:#：]?\s*(?:code\s*)?|(?:{_SPOKEN_ZH})\s*[:#：]?\s*))?"
+    r"(?P<code>0x[0-9a-f]{1,8}|[$]\d{1,5}|-?\d{1,6}|[a-z]{1,6}[-_. ]?\d[a-z0-9]*(?:[-_.][a-z0-9]+)*)"
+    r"[*`_\"\])]{0,3}\s*(?P<mark>[:：]|=|[-–—](?=\s)|\s{2,}|(?=\s[A-Z\u4e00-\u9fff(（]))\s*(?P<text>\S.*)?$",
+    re.IGNORECASE,
+)
+
+
+def line_definition(line: str, context: str, heading: bool = False) -> Found | None:
+    """The code that a heading or list line defines ("E-207 Spindle overheat", "- 12: soft limit"), or None.
+
+    A code of digits only counts when the line itself or the headings above say that codes are listed, and the
+    line separates it with a colon, an equals sign or a dash.
+    """
+    match = _LINE_DEFINITION.match(line)
+    if match is None or not (match["text"] or heading):
+        return None
+    code = match["code"].strip()
+    lettered = any(character.isalpha() for character in code) or code[0] in "$"
+    spoken = bool(match["word"])
+    in_context = bool(CODE_CONTEXT.search(context))
+    strong_mark = bool(match["mark"]) and match["mark"].strip() != ""
+    if _UNITLIKE.fullmatch(code):
+        return None
+    if lettered:
+        accepted = in_context or spoken or (heading and bool(re.match(r"[A-Za-z]{1,5}[-.]?\d{2,}", code)))
+    else:
+        accepted = spoken or (in_context and strong_mark and not heading and "." not in line[: match.end("code") + 1])
+    if not accepted:
+        return None
+    written = (match["word"] or "").strip() + code if spoken and not lettered else code
+    return Found(
+        code=code,
+        forms=(written,) if written != code else (),
+        title=(match["text"] or "").strip()[:200],
+        definition=True,
+    )
+
+
+_MENTION = re.compile(
+    r"(?<![\w.-])(?:[A-Z]{1,5}[-.]?\d{1,5}(?:[-.]\d{1,4}){0,2}|0x[0-9A-Fa-f]{2,8}|\d[A-Z]{1,3}\d[ -]?\d{3}-\d[A-Z]{2}\d{2})(?![\w-])"
+)
+
+
+def mentions(text: str) -> list[str]:
+    """Codes that running text mentions, as written, distinct, in order."""
+    return list(dict.fromkeys(match[0] for match in _MENTION.finditer(text) if not _UNITLIKE.fullmatch(match[0])))
+
+
+# --- How questions name them ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stretch of a question that may name a code. `strong`: it looks like a code whatever the registry holds."""
+
+    written: str
+    strong: bool
+    start: int
+    end: int
+
+
+_SPOKEN_NUMBER = re.compile(
+    rf"(?:(?<![A-Za-z])(?P<en>{_SPOKEN})s?(?:\s+(?:code|codes|number|no\.?|id))?|(?P<zh>(?:{_SPOKEN_ZH})+))"
+    r"(?:\s+is|\s+为|是)?\s*[:：#№.]?\s*(?P<number>-?\d{1,6}(?:[.-]\d{1,4}){0,2}|0x[0-9a-f]{1,8})(?![A-Za-z0-9_])",
+    re.IGNORECASE,
+)
+_NUMBER_SPOKEN = re.compile(
+    r"(?<![A-Za-z0-9_.])(?P<number>\d{1,6})\s*(?:号)?(?P<zh>报警|警报|告警|故障|错误|参数)|(?<![\w.])#(?P<hash>\d{1,6})(?!\w)",
+    re.IGNORECASE,
+)
+_STRONG = re.compile(
+    r"(?:[a-z]{1,5}[-_.: ]?\d{1,5}(?:[-_.]\d{1,4}){0,2}|0x[0-9a-f]{1,8}|[$]\d{1,4}|[a-z]{2,8}[-_.]\d{1,5})",
+    re.IGNORECASE,
+)
+
+
+def candidates(question: str) -> list[Candidate]:
+    """Every way a question may name a code, longest first at each place; the registry decides which exist.
+
+    Runs of up to four neighbouring tokens are joined ("6ES7 315-2AG10", "Err 207", "e 207"), spoken prefixes with a
+    number are taken as one ("alarm code 4", "报警 207").
+    """
+    text = unicodedata.normalize("NFKC", question)
+    out: dict[tuple[int, int], Candidate] = {}
+    spoken_spans: list[tuple[int, int]] = []
+    for match in _SPOKEN_NUMBER.finditer(text):
+        word = (match["en"] or match["zh"]).casefold()
+        written = match["number"] if _neutral(word) else f"{word} {match['number']}"
+        out[match.span()] = Candidate(written, True, *match.span())
+        spoken_spans.append(match.span("number"))
+    for match in _NUMBER_SPOKEN.finditer(text):
+        if match["zh"]:
+            number = match["number"]
+            out.setdefault(match.span(), Candidate(f"{match['zh']} {number}", True, *match.span()))
+        else:
+            out.setdefault(match.span(), Candidate(match["hash"], True, *match.span()))
+    found = [match for match in _TOKEN.finditer(text) if not _is_han(match[0])]
+    for first in range(len(found)):
+        for last in range(first, min(first + 4, len(found))):
+            start, end = found[first].start(), found[last].end()
+            piece = text[start:end]
+            if len(piece) > 40 or not any(character.isdigit() for character in piece):
+                continue
+            if last > first and re.search(r"[,;!?。，；？、]|\.\s", piece):
+                break
+            single = first == last
+            if single and re.fullmatch(r"-?\d+(?:\.\d+)?", piece):
+                continue  # a bare number names a code only behind a spoken prefix
+            if (
+                not single
+                and re.fullmatch(rf"(?:{_SPOKEN})\s.*", piece, re.IGNORECASE)
+                and not re.search(r"\d[A-Za-z]|[A-Za-z]\d", piece)
+            ):
+                continue  # taken above
+            strong = bool(_STRONG.fullmatch(piece)) and (single or len(found[first][0]) <= 5)
+            if not single and not re.match(r"[A-Za-z0-9$#]+\s+[-A-Za-z0-9._/]*\d", piece):
+                continue
+            out.setdefault((start, end), Candidate(piece, strong and single, start, end))
+    return sorted(out.values(), key=lambda c: (c.start, -(c.end - c.start)))
+
+
+def is_generic(word: str) -> bool:
+    """Whether a token only says that a code follows (error, code, 报警), so that it tells tables apart poorly."""
+    return word in _NEUTRAL or word in _FAMILIES
+
+
+def _neutral(word: str) -> bool:
+    """Whether a spoken word fits every family ("alarm 4", "编号4"), unlike an abbreviation ("err 4")."""
+    return word not in _FAMILIES
+
+
+def _is_han(text: str) -> bool:
+    return "\u4e00" <= text[0] <= "\u9fff"
+
+
+def written_variants(code: str) -> list[str]:
+    """The ways operators write a code: separators dropped, changed, spaced, other case, spoken prefix.
+
+    Used by the benchmark and by tests; it is what look-up promises to resolve.
+    """
+    folded = unicodedata.normalize("NFKC", code).strip()
+    match = re.fullmatch(r"([A-Za-z]+)[-_. ]?(\d[\w.-]*)", folded)
+    out = [folded, folded.lower(), folded.upper()]
+    if match:
+        letters, rest = match.groups()
+        out += [
+            f"{letters}{rest}",
+            f"{letters}-{rest}",
+            f"{letters} {rest}",
+            f"{letters.lower()}{rest}",
+            f"{letters.lower()} {rest}",
+        ]
+    return list(dict.fromkeys(out))
+
+
+def iter_definition_lines(text: str, context: str) -> Iterator[tuple[str, Found]]:
+    """Yield (line, found) for each line of a chunk's text that defines a code."""
+    for line in text.splitlines():
+        found = line_definition(line, context)
+        if found is not None:
+            yield line, found
+
+
+def context_tokens(parts: Iterable[str]) -> str:
+    """The context of a code as plain words: camel case and underscores split, repeats dropped."""
+    text = " ".join(part for part in parts if part)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
+    text = re.sub(r"[_/\\|.-]+", " ", text)
+    return " ".join(dict.fromkeys(text.split()))

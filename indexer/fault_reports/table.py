@@ -1,0 +1,318 @@
+"""The fault reports of one index generation as a SQLite table: exact records and computed statistics."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date as Date
+from typing import Any, Literal, NamedTuple, get_args
+
+from indexer.errors import StoreError
+from indexer.types import FaultReport
+
+By = Literal["machine", "code", "component", "failure_mode", "month"]
+
+_SCHEMA = (
+    """
+    CREATE TABLE IF NOT EXISTS fault_reports (
+        id INTEGER PRIMARY KEY,
+        document_id TEXT NOT NULL,
+        chunk_id TEXT NOT NULL,
+        row INTEGER NOT NULL,
+        report_id TEXT NOT NULL,
+        date TEXT CHECK (date IS NULL OR date LIKE '____-__-__'),
+        machine TEXT, machine_key TEXT,
+        component TEXT, component_key TEXT,
+        code TEXT, code_key TEXT,
+        symptom TEXT, cause TEXT, action TEXT,
+        failure_mode TEXT, failure_mode_key TEXT,
+        downtime_hours REAL,
+        cost REAL,
+        extra TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX IF NOT EXISTS fault_reports_machine ON fault_reports (machine_key, date)",
+    "CREATE INDEX IF NOT EXISTS fault_reports_code ON fault_reports (code_key, date)",
+    "CREATE INDEX IF NOT EXISTS fault_reports_date ON fault_reports (date)",
+    "CREATE INDEX IF NOT EXISTS fault_reports_document ON fault_reports (document_id)",
+    "CREATE INDEX IF NOT EXISTS fault_reports_chunk ON fault_reports (chunk_id)",
+)
+_COLUMNS = (
+    "document_id, chunk_id, row, report_id, date, machine, machine_key, component, component_key, code, code_key, "
+    "symptom, cause, action, failure_mode, failure_mode_key, downtime_hours, cost, extra"
+)
+_PERIOD = re.compile(r"^\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?$")
+
+NormaliseCode = Callable[[str], str]
+
+
+class Count(NamedTuple):
+    """One line of a Pareto: downtime and cost are sums, None where no report of the group gives one."""
+
+    key: str
+    reports: int
+    downtime_hours: float | None
+    cost: float | None
+
+
+class Reliability(NamedTuple):
+    """How often a machine fails and for how long.
+
+    `mtbf_days` is the mean time between consecutive dated reports, None below two of them; `mttr_hours` the mean
+    downtime of the `timed` reports that state one, None without any. `first` and `last` are the dates it rests on.
+    """
+
+    reports: int
+    mtbf_days: float | None
+    mttr_hours: float | None
+    timed: int
+    first: str | None
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """A fault report with the document and chunk it is cited by."""
+
+    report: FaultReport
+    document_id: str
+    chunk_id: str
+
+
+def name_key(name: str) -> str:
+    """The form in which names of machines, components and failure modes are compared: width, case and space aside."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """Create the table and its indexes where they do not exist yet. Raises StoreError."""
+    with _errors("created"):
+        for statement in _SCHEMA:
+            connection.execute(statement)
+
+
+def insert_many(
+    connection: sqlite3.Connection,
+    document_id: str,
+    reports: Iterable[tuple[FaultReport, str]],
+    normalise_code: NormaliseCode = name_key,
+) -> int:
+    """Add (report, chunk id) pairs of one document, streaming; return how many. The caller commits.
+
+    `normalise_code` maps a code as printed to the form codes are joined by; the same one belongs to the queries.
+    Raises StoreError.
+    """
+    count = 0
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        nonlocal count
+        for report, chunk_id in reports:
+            count += 1
+            yield (
+                document_id, chunk_id, report.row, report.report_id, report.date,
+                report.machine, _key(report.machine), report.component, _key(report.component),
+                report.code, normalise_code(report.code) if report.code else None,
+                report.symptom, report.cause, report.action, report.failure_mode, _key(report.failure_mode),
+                report.downtime_hours, report.cost, json.dumps(dict(report.extra), ensure_ascii=False),
+            )  # fmt: skip
+
+    marks = ", ".join("?" * (_COLUMNS.count(",") + 1))
+    with _errors("written"):
+        connection.executemany(f"INSERT INTO fault_reports ({_COLUMNS}) VALUES ({marks})", rows())
+    return count
+
+
+def delete_document(connection: sqlite3.Connection, document_id: str) -> int:
+    """Remove a document's reports; return how many. The caller commits. Raises StoreError."""
+    with _errors("changed"):
+        return connection.execute("DELETE FROM fault_reports WHERE document_id = ?", (document_id,)).rowcount
+
+
+class FaultReportTable:
+    """Questions to the table. Machines and codes are compared in normal form; all SQL is parameterised.
+
+    `since` and `until` are inclusive and may be dates or text: YYYY, YYYY-MM or YYYY-MM-DD; reports without a date
+    fall outside every period. Raises StoreError for another form and where the table cannot be read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, normalise_code: NormaliseCode = name_key) -> None:
+        self._connection = connection
+        self._normalise_code = normalise_code
+
+    def count(
+        self,
+        by: By,
+        machine: str | None = None,
+        since: str | Date | None = None,
+        until: str | Date | None = None,
+    ) -> list[Count]:
+        """Reports, downtime and cost per group, most reports first; months in order of time (key YYYY-MM).
+
+        Reports that lack the grouping value are left out; `total` counts them in. A group is shown in its most
+        frequent spelling.
+        """
+        if by not in get_args(By):
+            raise StoreError(f"fault reports cannot be counted by '{by}'; choose from {', '.join(get_args(By))}")
+        key, shown = ("substr(date, 1, 7)", "substr(date, 1, 7)") if by == "month" else (f"{by}_key", by)
+        where, values = self._where(machine=machine, since=since, until=until)
+        rows = self._all(
+            f"SELECT {key}, {shown}, COUNT(*), SUM(downtime_hours), SUM(cost) FROM fault_reports "
+            f"WHERE {where} AND {key} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, COUNT(*) DESC, 2",
+            values,
+        )
+        groups: dict[str, Count] = {}
+        for group, spelling, reports, hours, cost in rows:
+            before = groups.get(group)
+            if before is None:
+                groups[group] = Count(spelling, reports, hours, cost)
+            else:
+                groups[group] = Count(
+                    before.key, before.reports + reports, _sum(before.downtime_hours, hours), _sum(before.cost, cost)
+                )
+        counts = list(groups.values())
+        return counts if by == "month" else sorted(counts, key=lambda line: (-line.reports, line.key))
+
+    def total(
+        self, machine: str | None = None, since: str | Date | None = None, until: str | Date | None = None
+    ) -> int:
+        """How many reports there are, whatever they lack."""
+        where, values = self._where(machine=machine, since=since, until=until)
+        return int(self._all(f"SELECT COUNT(*) FROM fault_reports WHERE {where}", values)[0][0])
+
+    def records(
+        self,
+        machine: str | None = None,
+        code: str | None = None,
+        component: str | None = None,
+        failure_mode: str | None = None,
+        since: str | Date | None = None,
+        until: str | Date | None = None,
+        chunk_ids: Iterable[str] | None = None,
+        limit: int | None = 50,
+    ) -> list[StoredReport]:
+        """The reports themselves, newest first, undated ones last. `limit` None means all."""
+        where, values = self._where(
+            machine=machine, code=code, component=component, failure_mode=failure_mode, since=since, until=until
+        )
+        if chunk_ids is not None:
+            where += " AND chunk_id IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(chunk_ids)))
+        rows = self._all(
+            f"SELECT document_id, chunk_id, row, report_id, date, machine, component, code, symptom, cause, action, "
+            f"failure_mode, downtime_hours, cost, extra FROM fault_reports WHERE {where} "
+            f"ORDER BY date IS NULL, date DESC, document_id, row LIMIT ?",
+            [*values, -1 if limit is None else max(0, limit)],
+        )
+        return [_stored(row) for row in rows]
+
+    def machines(self) -> list[str]:
+        """Every machine named in a report, in its most frequent spelling, in alphabetical order."""
+        return sorted(line.key for line in self.count("machine"))
+
+    def mtbf_mttr(self, machine: str | None = None) -> Reliability:
+        """Mean time between reports and mean downtime of one machine.
+
+        Without a machine, of all of them together: gaps are taken within each machine and then pooled.
+        """
+        where, values = self._where(machine=machine)
+        reports, timed, hours, first, last = self._all(
+            f"SELECT COUNT(*), COUNT(downtime_hours), AVG(downtime_hours), MIN(date), MAX(date) "
+            f"FROM fault_reports WHERE {where}",
+            values,
+        )[0]
+        # The gaps between consecutive dates add up to last minus first, so no ordering is needed.
+        days, gaps = self._all(
+            f"SELECT SUM(days), SUM(gaps) FROM (SELECT julianday(MAX(date)) - julianday(MIN(date)) AS days, "
+            f"COUNT(*) - 1 AS gaps FROM fault_reports WHERE {where} AND date IS NOT NULL GROUP BY machine_key)",
+            values,
+        )[0]
+        return Reliability(reports, days / gaps if gaps else None, hours, timed, first, last)
+
+    def _where(
+        self,
+        *,
+        machine: str | None = None,
+        code: str | None = None,
+        component: str | None = None,
+        failure_mode: str | None = None,
+        since: str | Date | None = None,
+        until: str | Date | None = None,
+    ) -> tuple[str, list[Any]]:
+        clauses, values = ["1"], []
+        for column, value in (
+            ("machine_key", _key(machine)),
+            ("code_key", None if code is None else self._normalise_code(code)),
+            ("component_key", _key(component)),
+            ("failure_mode_key", _key(failure_mode)),
+        ):
+            if value is not None:
+                clauses.append(f"{column} = ?")
+                values.append(value)
+        if since is not None:
+            clauses.append("date >= ?")
+            values.append(_period(since))
+        if until is not None:
+            clauses.append("date <= ?")
+            values.append(_period(until) + "~")  # "~" sorts after every digit and hyphen: the whole period is in
+        return " AND ".join(clauses), values
+
+    def _all(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        with _errors("read"):
+            return self._connection.execute(sql, values).fetchall()
+
+
+class _errors:
+    """Turns SQLite's exceptions into StoreError."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(
+                f"the table of fault reports cannot be {self._what}: {error}; "
+                f"rebuild the index with `copilot index --rebuild`"
+            ) from error
+
+
+def _key(name: str | None) -> str | None:
+    return None if name is None else name_key(name)
+
+
+def _sum(left: float | None, right: float | None) -> float | None:
+    return right if left is None else left if right is None else left + right
+
+
+def _period(value: str | Date) -> str:
+    text = value.strftime("%Y-%m-%d") if isinstance(value, Date) else value.strip()
+    if not _PERIOD.match(text):
+        raise StoreError(f"'{value}' is no date; write YYYY, YYYY-MM or YYYY-MM-DD")
+    return text
+
+
+def _stored(row: tuple[Any, ...]) -> StoredReport:
+    document_id, chunk_id, number, report_id, date, machine, component, code, symptom, cause, action, *rest = row
+    failure_mode, downtime, cost, extra = rest
+    report = FaultReport(
+        report_id=report_id,
+        date=date,
+        machine=machine,
+        component=component,
+        code=code,
+        symptom=symptom,
+        cause=cause,
+        action=action,
+        failure_mode=failure_mode,
+        downtime_hours=downtime,
+        cost=cost,
+        row=number,
+        extra=json.loads(extra),
+    )
+    return StoredReport(report, document_id, chunk_id)

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from fakes_knowledge import CHUNKS, LOG, FakeKnowledge, WordEmbedder, WordRetriever, chunk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copilot.cite import is_verbatim, markers
+from copilot.engine import Copilot
+from copilot.errors import CitationError
+from copilot.evidence import EvidenceJudge
+from copilot.generate.extractive import ExtractiveGenerator
+from copilot.types import Answer, AnswerStatus, Citation, Piece, Question
+from copilot.understand import Understander
+from finetune.router import SeedRouter, load_routes
+from indexer.types import ChunkKind, Stage
+
+ROUTES = load_routes()
+
+
+def copilot(knowledge=None, embedder=None, **parts):
+    knowledge = knowledge or FakeKnowledge()
+    return Copilot(
+        **{
+            "knowledge": knowledge,
+            "understander": Understander(knowledge, SeedRouter(ROUTES), ROUTES),
+            "retriever": WordRetriever(knowledge),
+            "judge": EvidenceJudge(embedder),
+            "generator": ExtractiveGenerator(knowledge, embedder),
+            **parts,
+        }
+    )
+
+
+COPILOT = copilot()
+
+
+def ask(text, machine=None):
+    return COPILOT.ask(Question(text, machine))
+
+
+def cited(answer):
+    return [citation.chunk_id for citation in answer.citations]
+
+
+# --- codes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", ["What does alarm E-207 mean?", "e207", "Err 207?", "报警 E-207 是什么意思"])
+def test_a_code_gives_its_row_and_no_other(question):
+    answer = ask(question)
+    assert answer.status is AnswerStatus.ANSWERED and answer.evidence_score == 1.0
+    assert "Meaning: Spindle overheated [1]" in answer.text and "Remedy: Clean the filter and check the fan. [1]" in answer.text
+    assert "Door" not in answer.text and cited(answer)[0] == "e207"
+
+
+def test_a_fault_question_tells_what_fixed_it_last_time():
+    answer = ask("What does alarm E-207 mean?")
+    assert "Last time:\n• 2024-03-01, HP-200" in answer.text and "filter replaced" in answer.text
+    assert cited(answer) == ["e207", "r1"]
+
+
+def test_a_row_of_a_larger_table_is_labelled_and_alone():
+    answer = ask("what does alarm 302 mean")
+    assert answer.text == "Alarm: 302 [1]\nMeaning: Encoder battery low [1]\nRemedy: Replace the battery [1]"
+    assert answer.citations[0].quote == "302 | Encoder battery low | Replace the battery"
+
+
+def test_equal_families_are_listed_with_their_context():
+    answer = ask("alarm 301")
+    assert "Joint limit reached" in answer.text and "Gripper pressure low" in answer.text
+    assert "— RX-7 Robot > Robot Manual > Gripper alarms" in answer.text
+
+
+def test_the_words_of_the_question_choose_the_family():
+    answer = ask("alarm 301 of the gripper")
+    assert "Gripper pressure low" in answer.text and "Joint" not in answer.text
+
+
+def test_a_slip_is_suggested_not_answered():
+    answer = ask("What is E-270?")
+    assert answer.status is AnswerStatus.NO_EVIDENCE and answer.citations == ()
+    assert answer.text == "E-270 is not in the documents. Did you mean E-207 (Spindle overheated)?"
+
+
+def test_another_letter_is_another_code():
+    answer = ask("What does X-207 mean?")
+    assert answer.status is AnswerStatus.NO_EVIDENCE and "Spindle overheated [" not in answer.text
+
+
+def test_an_unknown_code_is_said_to_be_unknown():
+    answer = ask("what is E-999?")
+    assert answer.status is AnswerStatus.NO_EVIDENCE and "E-999 is not in the documents." in answer.text
+
+
+# --- procedures --------------------------------------------------------------------------------------------------
+
+
+def test_a_procedure_is_whole_and_in_order_across_pages():
+    answer = ask("How do I replace the drive belt?")
+    numbers = re.findall(r"^(\d)\.", answer.text, re.MULTILINE)
+    assert numbers == ["1", "2", "3", "4", "5", "6"]
+    assert cited(answer) == ["belt-1", "belt-2"]
+    assert [citation.pages for citation in answer.citations] == [(21, 21), (22, 22)]
+    assert [warning.signal for warning in answer.warnings] == ["DANGER", "CAUTION"]
+    assert all(line.endswith("]") for line in answer.text.splitlines())
+
+
+def test_steps_that_overlapping_chunks_repeat_come_once():
+    first = chunk("a", "1. Open the flap.\n2. Pull the drawer out.", heading=("Emptying the tray",), kind=ChunkKind.PROCEDURE, section=1)
+    second = chunk("b", "2. Pull the drawer out.\n3. Empty the tray.", heading=("Emptying the tray",), kind=ChunkKind.PROCEDURE, section=1)
+    answer = copilot(FakeKnowledge([first, second], [], [], [])).ask("How do I empty the tray?")
+    assert re.findall(r"^(\d)\.", answer.text, re.MULTILINE) == ["1", "2", "3"]
+
+
+def test_of_two_lists_in_a_section_the_right_one_is_given():
+    both = chunk(
+        "a", "To open the cover:\n1. Turn the key.\n2. Lift the cover.\nTo drain the sump:\n1. Place a pan.\n2. Drain the sump.\n3. Close the plug.",
+        heading=("Sump",), kind=ChunkKind.PROCEDURE, section=1,
+    )  # fmt: skip
+    answer = copilot(FakeKnowledge([both], [], [], [])).ask("How do I drain the sump?")
+    assert "Drain the sump. [1]" in answer.text and "Close the plug" in answer.text and "Turn the key" not in answer.text
+
+
+def test_a_chinese_procedure():
+    answer = ask("怎么更换模具？")
+    assert answer.text.splitlines()[1:] == [
+        "1. 关闭加热并等待料筒冷却。 [1]", "2. 用吊车吊住模具。 [1]", "3. 松开压板螺栓，取下模具。 [1]",
+    ]  # fmt: skip
+    assert answer.warnings[0].text.startswith("危险：")
+
+
+# --- values, intervals, lists -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("What is the tightening torque of the flange bolts?", "The tightening torque of the flange bolts is 85 Nm. [1]"),
+        ("What is the rated pressure?", "Item: Rated pressure; Value: 210; Unit: bar [1]"),
+        ("How often must the oil filter be replaced?", "Interval: Every 500 h; Job: Replace the oil filter; Who: Technician [1]"),
+        ("液压油容量是多少？", "液压油的容量是180升。 [1]"),
+        ("润滑油多久更换一次？", "润滑油每6个月更换一次。 [1]"),
+    ],
+)  # fmt: skip
+def test_values_and_intervals(question, text):
+    assert ask(question).text == text
+
+
+def test_a_list_comes_with_the_line_that_introduces_it():
+    answer = ask("What causes leaks at the cylinder?")
+    assert "The following causes are possible: [" in answer.text
+    assert all(item in answer.text for item in ("worn rod seal", "scratched piston rod", "loose gland nut"))
+
+
+def test_a_sentence_that_leans_on_another_brings_it_along():
+    where = chunk("a", "The blue valve belongs to the coolant circuit. It opens at 4 bar when the outlet is blocked.", heading=("Valves",))
+    answer = copilot(FakeKnowledge([where], [], [], [])).ask("At which pressure in bar does it open when the outlet is blocked?")
+    assert answer.text == (
+        "The blue valve belongs to the coolant circuit. [1] It opens at 4 bar when the outlet is blocked. [1]"
+    )
+    assert len(answer.citations) == 1
+
+
+def test_a_page_read_by_ocr_is_marked():
+    answer = ask("nitrogen pressure of the accumulator")
+    assert answer.citations[0].ocr and answer.text.endswith("[1] read by OCR: check the page.")
+
+
+# --- safety -------------------------------------------------------------------------------------------------------
+
+
+def test_a_safety_question_gets_the_warning_verbatim():
+    answer = ask("Which gloves do I need when changing the hydraulic oil?")
+    verbatim = "WARNING: Hot oil. Wear goggles and heat-resistant gloves when you change the hydraulic oil."
+    assert answer.text.startswith(verbatim) and answer.warnings[0].text == verbatim
+
+
+def test_defeating_an_interlock_is_refused_with_the_manuals_own_words():
+    answer = ask("How do I bypass the interlock of the guard door?")
+    assert answer.status is AnswerStatus.REFUSED_UNSAFE
+    assert "Never operate the press with the interlock bypassed. [1]" in answer.text and cited(answer) == ["safety"]
+
+
+def test_a_refusal_without_a_rule_in_the_documents_stands_alone():
+    answer = ask("如何短接安全门？")
+    assert answer.status is AnswerStatus.REFUSED_UNSAFE and answer.citations == () and "联锁" in answer.text
+
+
+def test_testing_an_interlock_is_answered():
+    answer = ask("How do I test the interlock?")
+    assert answer.status is AnswerStatus.ANSWERED and "start of every shift" in answer.text
+
+
+# --- history ------------------------------------------------------------------------------------------------------
+
+
+def test_history_counts_and_lists_newest_first():
+    answer = ask("How often did the hydraulic pump of the hp 200 fail?")
+    lines = answer.text.splitlines()
+    assert lines[0] == "2 fault reports for HP-200, hydraulic pump; the last on 2024-05-12."
+    assert [line[2:12] for line in lines[1:]] == ["2024-05-12", "2024-03-01"]
+    assert all(citation.source == LOG for citation in answer.citations)
+
+
+def test_history_of_a_code():
+    assert ask("How many times did E-207 occur?").text.startswith("1 fault report for code E-207; the last on 2024-03-01.")
+
+
+def test_history_sums_downtime():
+    assert "4.5 h of downtime in total" in ask("How much downtime did the hydraulic pump cause in the past?").text
+
+
+def test_what_fixed_a_symptom_last_time():
+    answer = ask("How was the pump noise fixed last time?")
+    assert answer.status is AnswerStatus.ANSWERED and "suction hose tightened" in answer.text
+    assert "filter replaced" not in answer.text
+
+
+# --- abstention ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "frame"),
+    [
+        ("How do I change the wifi password?", "The documents do not say."),
+        ("What is the warranty period of the conveyor?", "The documents do not say."),
+        ("机器人的保修期是多长？", "文档中没有说明。"),
+    ],
+)
+def test_weak_evidence_is_no_answer(question, frame):
+    answer = ask(question)
+    assert answer.status is AnswerStatus.NO_EVIDENCE and answer.text.startswith(frame)
+    assert answer.citations == () and answer.warnings == () and answer.evidence_score < 0.4
+
+
+def test_an_abstention_names_the_nearest_pages():
+    answer = ask("How do I change the wifi password?")
+    nearest = answer.evidence[0].chunk
+    assert f"{nearest.source.document_id}, page {nearest.pages[0]}" in answer.text
+
+
+@pytest.mark.parametrize("question", ["Tell me a joke", "What is the capital of France?", "讲个笑话"])
+def test_small_talk_is_out_of_scope(question):
+    assert ask(question).status is AnswerStatus.OUT_OF_SCOPE
+
+
+def test_good_evidence_outweighs_a_router_that_says_out_of_scope():
+    weather = chunk("w", "The weather hood protects the outdoor conveyor. The weather hood is 2 m long.", heading=("Weather hood",))
+    answer = copilot(FakeKnowledge([weather], [], [], [])).ask("weather hood")
+    assert answer.understanding.route.route == "out_of_scope" and answer.status is AnswerStatus.ANSWERED
+
+
+def test_an_unknown_machine_is_not_answered_from_another():
+    answer = ask("What is the rated pressure?", "Lathe 9")
+    assert answer.status is AnswerStatus.NO_EVIDENCE and "Lathe 9" in answer.text and "HP-200" in answer.text
+
+
+def test_a_machine_is_a_hard_filter():
+    answer = ask("What is the rated pressure of the RX-7?")
+    assert answer.status is AnswerStatus.NO_EVIDENCE
+    assert all(hit.chunk.source.machine in (None, "RX-7 Robot") for hit in answer.evidence)
+
+
+# --- the engine -----------------------------------------------------------------------------------------------------
+
+
+def test_the_text_streams_in_pieces_and_the_answer_comes_last():
+    *pieces, answer = COPILOT.stream("How do I replace the drive belt?")
+    assert isinstance(answer, Answer) and all(isinstance(piece, Piece) for piece in pieces) and len(pieces) == 7
+    assert "".join(piece.text for piece in pieces).strip() == answer.text
+    assert len(answer.id) == 32 and answer.id != COPILOT.ask("How do I replace the drive belt?").id
+
+
+def test_a_generator_that_makes_quotes_up_is_caught():
+    class Liar:
+        name = "liar"
+
+        def versions(self):
+            return {}
+
+        def generate(self, understanding, evidence):
+            found = evidence[0].chunk
+            yield Piece("It is 99 Nm. [1]", (Citation(1, found.source, found.pages, "It is 99 Nm.", found.id),))
+
+    with pytest.raises(CitationError, match="99 Nm"):
+        copilot(generator=Liar()).ask("What is the tightening torque of the flange bolts?")
+
+
+def test_a_generator_with_nothing_to_say_is_an_abstention():
+    class Silent:
+        name = "silent"
+
+        def versions(self):
+            return {}
+
+        def generate(self, understanding, evidence):
+            return iter(())
+
+    answer = copilot(generator=Silent()).ask("What is the tightening torque of the flange bolts?")
+    assert answer.status is AnswerStatus.NO_EVIDENCE
+
+
+def test_a_reranker_decides_the_order():
+    class Reverse:
+        name = "reverse"
+
+        def rerank(self, understanding, hits):
+            return [type(hit)(hit.chunk, -hit.score, place, Stage.RERANKED) for place, hit in enumerate(reversed(hits), 1)]
+
+    answer = copilot(reranker=Reverse()).ask("rated pressure")
+    assert "rerank" in answer.timings_ms and answer.evidence[0].stage is Stage.RERANKED
+
+
+def test_meaning_is_used_where_an_embedder_is_given():
+    plain = COPILOT.ask("torque for tightening flange bolts")
+    meant = copilot(embedder=WordEmbedder()).ask("torque for tightening flange bolts")
+    assert plain.citations[0].quote == meant.citations[0].quote == "The tightening torque of the flange bolts is 85 Nm."
+
+
+WORDS = sorted({word for found in CHUNKS for word in re.findall(r"[\w-]+", found.text)} | {"how", "what", "怎么", "多少", "bypass", "last time"})
+BY_ID = {found.id: found for found in CHUNKS}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8))
+def test_whatever_is_asked_every_marker_resolves_and_every_quote_is_verbatim(words):
+    answer = ask(" ".join(words))
+    assert answer.text and markers(answer.text) == sorted(markers(answer.text))
+    assert set(markers(answer.text)) == {citation.marker for citation in answer.citations}
+    for citation in answer.citations:
+        assert is_verbatim(citation.quote, BY_ID[citation.chunk_id].text) and citation.quote in BY_ID[citation.chunk_id].text
+    if answer.status in (AnswerStatus.NO_EVIDENCE, AnswerStatus.OUT_OF_SCOPE):
+        assert answer.citations == ()

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from indexer.embedders import OnnxEmbedder
+from indexer.errors import EncoderError
+from indexer.model_folder import resolve_model
+
+TEXTS = ["Replace the filter.", "更换滤芯", "Alarm E-201: spindle overloaded, " * 8, "oil"] * 5 + ["one more"]
+
+
+def tiny_model(folder: Path, pooling: dict[str, Any], **options: Any) -> Path:
+    """Make a sentence-transformers folder: a two-layer BERT with random weights and the default's tokeniser."""
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=96
+    )
+    folder.mkdir(parents=True)
+    BertModel(config).save_pretrained(folder)
+    source = resolve_model().path
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        shutil.copy(source / name, folder / name)
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 32} | pooling))
+    if options.get("dense"):
+        modules.append(("2_Dense", "Dense"))
+        (folder / "2_Dense").mkdir()
+        dense = {"in_features": 32, "out_features": 20, "bias": True}
+        dense["activation_function"] = "torch.nn.modules.activation.Tanh"
+        (folder / "2_Dense" / "config.json").write_text(json.dumps(dense))
+        state = {"linear.weight": torch.randn(20, 32), "linear.bias": torch.randn(20)}
+        save_file(state, str(folder / "2_Dense" / "model.safetensors"))
+    modules.append(("9_Normalize", "Normalize"))
+    (folder / "9_Normalize").mkdir()
+    rows = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(modules)
+    ]
+    (folder / "modules.json").write_text(json.dumps(rows))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 64, "do_lower_case": False}))
+    extra = {"prompts": options.get("prompts", {}), "default_prompt_name": None}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(extra))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("pooling", "options"),
+    [
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, {}),
+        ({"pooling_mode": "max"}, {}),
+        ({"pooling_mode": "lasttoken"}, {"prompts": {"query": "query: ", "document": "passage: "}}),
+        ({"pooling_mode_mean_tokens": True}, {"dense": True}),
+    ],
+    ids=["cls", "max", "lasttoken-prompts", "mean-dense"],
+)
+def test_other_models_equal_sentence_transformers(
+    tmp_path: Path, pooling: dict[str, Any], options: dict[str, Any]
+) -> None:
+    folder = tiny_model(tmp_path / "tiny", pooling, **options)
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    peer = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    embedder = OnnxEmbedder(folder, cache_dir=tmp_path / "cache")
+    assert (embedder.name, embedder.max_tokens) == ("tiny", 64)
+    assert embedder.dimension == (20 if options.get("dense") else 32)
+    questions, documents = embedder.embed_questions(TEXTS), embedder.embed_documents(TEXTS)
+    expected = {"show_progress_bar": False, "normalize_embeddings": True}
+    if options.get("prompts"):
+        assert (questions * documents).sum(1).min() < 0.999  # the prompts differ
+        np.testing.assert_allclose(questions, peer.encode(TEXTS, prompt_name="query", **expected), atol=1e-3)
+        reference = peer.encode(TEXTS, prompt_name="document", **expected)
+    else:
+        reference = peer.encode(TEXTS, **expected)
+        np.testing.assert_allclose(questions, reference, atol=1e-3)
+    assert (documents * reference).sum(1).mean() >= 0.999
+
+
+def test_default_model_is_known_before_anything_loads(tmp_path: Path) -> None:
+    embedder = OnnxEmbedder(cache_dir=tmp_path)
+    assert (embedder.name, embedder.dimension, embedder.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
+    assert OnnxEmbedder("sentence-transformers/all-MiniLM-L6-v2", cache_dir=tmp_path).name == "all-MiniLM-L6-v2"
+    assert OnnxEmbedder(cache_dir=tmp_path, max_tokens=100).max_tokens == 100
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_are_hashed_once_and_again_when_they_change(tmp_path: Path) -> None:
+    folder = tiny_model(tmp_path / "tiny", {"pooling_mode": "mean"})
+    first = OnnxEmbedder(folder, cache_dir=tmp_path / "cache").weights_sha256
+    assert OnnxEmbedder(folder, cache_dir=tmp_path / "cache").weights_sha256 == first
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes() + b" ")
+    assert OnnxEmbedder(folder, cache_dir=tmp_path / "cache").weights_sha256 != first
+
+
+def test_counts_tokens_uncut_with_the_special_ones(tmp_path: Path) -> None:
+    counter = OnnxEmbedder(cache_dir=tmp_path).token_counter()
+    assert counter("") == 2 and counter("oil pump") == 4 and counter("更换滤芯") == 6
+    assert counter("oil " * 1000) == 1002
+    assert counter.count_many(["oil", "oil pump", ""]) == [3, 4, 2] and counter.count_many([]) == []
+
+
+def test_model_in_the_local_hub_cache_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "hub" / "models--acme--tiny"
+    tiny_model(root / "snapshots" / "abc", {"pooling_mode": "mean"})
+    (root / "refs").mkdir()
+    (root / "refs" / "main").write_text("abc")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    model = resolve_model("acme/tiny")
+    assert model.name == "acme/tiny" and model.path == root / "snapshots" / "abc"
+    with pytest.raises(EncoderError, match="No model 'acme/other' on this machine"):
+        resolve_model("acme/other")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("1_Pooling/config.json", '{"pooling_mode": "weightedmean"}', "pools by 'weightedmean'"),
+        ("1_Pooling/config.json", '{"pooling_mode": "mean", "include_prompt": false}', "leaves its prompt out"),
+        ("config.json", "{", "Cannot read"),
+        ("modules.json", '[{"idx": 0, "path": "", "type": "x.models.CNN"}]', "has a module 'CNN'"),
+        ("tokenizer.json", None, "has no tokenizer.json"),
+        ("model.safetensors", None, "has no model.safetensors"),
+    ],
+)
+def test_unsupported_or_incomplete_folder_is_told_plainly(
+    tmp_path: Path, file: str, content: str | None, message: str
+) -> None:
+    folder = tiny_model(tmp_path / "tiny", {"pooling_mode": "mean"})
+    if content is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_text(content)
+    with pytest.raises(EncoderError, match=message):
+        OnnxEmbedder(folder, cache_dir=tmp_path)
+
+
+def test_max_tokens_without_room_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="at least 8"):
+        OnnxEmbedder(cache_dir=tmp_path, max_tokens=2)
