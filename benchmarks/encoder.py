@@ -31,7 +31,7 @@ from indexer.encoder import available_cores
 from indexer.model_folder import resolve_model
 
 # One token each in the default model's vocabulary, so that a text's length in tokens is known.
-WORDS = (
+WORDS = (  # noqa: SIM905, a list of quoted words is harder to read
     "valve motor pressure pump belt sensor alarm oil water gear shaft cable switch error replace check remove open "
     "close clean front rear left right upper lower speed power supply unit control panel reset stop start machine tool"
 ).split()
@@ -137,7 +137,8 @@ def main() -> None:
     }
     print(f"{result['runtime']}; bf16 matrix peak {result['bf16_peak_gflops']:.0f} GFLOP/s (median)")
     header = "".join(f"{name:>10}" for name in backends)
-    print(f"{'tokens':>8}{header}   chunks/s{'GFLOP/s':>10}{'of peak':>9}" + ("   x f32  x bf16" if len(backends) > 1 else ""))
+    ratios = "   x f32  x bf16" if len(backends) > 1 else ""
+    print(f"{'tokens':>8}{header}   chunks/s{'GFLOP/s':>10}{'of peak':>9}{ratios}")
     for case in cases:
         medians = {name: statistics.median(values) for name, values in rates[case].items()}
         line = f"{case:>8}" + "".join(f"{value:10.1f}" for value in medians.values())

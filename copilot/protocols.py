@@ -35,7 +35,7 @@ class Knowledge(Protocol):
         """Registry entries the question names, best first, definitions first."""
         ...
 
-    def suggest_codes(self, question: str) -> list[tuple[str, str]]:
+    def suggest_codes(self, question: str, machine: str | None = None) -> list[tuple[str, str]]:
         """(written, existing code) pairs for codes that nothing defines but that are one slip away."""
         ...
 

@@ -77,7 +77,7 @@ class Understander:
 
     def _codes(self, text: str, machine: str | None) -> tuple[tuple[CodeMatch, ...], tuple[tuple[str, str], ...]]:
         """Matches, and suggestions for slips. "F-207" where only E-207 exists is a suggestion, not a match."""
-        matches, suggestions = [], list(self._knowledge.suggest_codes(text))
+        matches, suggestions = [], list(self._knowledge.suggest_codes(text, machine))
         for match in self._knowledge.lookup_codes(text, machine):
             if match.level == 4 and normal_forms(match.written).family is None:
                 suggestions.append((match.written, match.entry.code))

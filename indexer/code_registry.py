@@ -68,15 +68,18 @@ class CodeRegistry:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def lookup(self, question: str, machine: str | None = None, limit: int = 20) -> list[CodeMatch]:
+    def lookup(
+        self, question: str, machine: str | None = None, around: str | None = None, limit: int = 20
+    ) -> list[CodeMatch]:
         """The entries a question names, best first: definitions before mentions, closer writings before looser ones.
 
         `machine` keeps that machine's entries and those bound to none. For each code written in the question only the
-        closest level counts, so "F0.3" finds F0.3 and not F03 where both exist.
+        closest level counts, so "F0.3" finds F0.3 and not F03 where both exist. `around` is the text whose words order
+        equal matches, when it is more than the question (machine names, say).
         """
         matches: list[CodeMatch] = []
         covered: list[tuple[int, int]] = []
-        words = question_tokens(question)
+        words = question_tokens(around or question)
         for candidate in candidates(question):
             if any(start <= candidate.start and candidate.end <= end for start, end in covered):
                 continue
@@ -136,9 +139,11 @@ class CodeRegistry:
         return [_entry(row) for row in rows]
 
     def _match(self, candidate: Candidate, machine: str | None) -> list[tuple[CodeEntry, int, str]]:
-        """(entry, level, written) of the closest level on which anything matches; definitions decide the level."""
+        """(entry, level, written) of the closest level on which a definition matches; of all levels for a spoken number."""
         asked = normal_forms(candidate.written)
         best: list[tuple[CodeEntry, int, str]] = []
+        seen: set[CodeEntry] = set()
+        spoken = asked.family == "" and not asked.hexadecimal  # "alarm 204" may mean 204, E-204 or SRVO-204
         for level in range(LEVELS):
             keys = asked.keys[level]
             if not keys or (level == 0 and not candidate.strong and candidate.written.isdigit()):
@@ -148,10 +153,10 @@ class CodeRegistry:
                 for entry in self._entries(keys, level, machine)
                 if may_match(asked, self._closest_form(entry, keys, level), level, f"{entry.context} {entry.title}")
             ]
-            if any(entry.definition for entry, _, _ in found):
-                # The next looser spelling may be the one the words of the question fit ("E4" and "alarm 4" in two tables).
-                return [*found, *[b for b in best if b not in found]]
-            best.extend(found)
+            best.extend(b for b in found if b[0] not in seen)
+            seen.update(entry for entry, _, _ in found)
+            if any(entry.definition for entry, _, _ in found) and not spoken:
+                return best
         return best
 
     def _closest_form(self, entry: CodeEntry, keys: Sequence[str], level: int) -> Normal:

@@ -263,7 +263,8 @@ def line_definition(line: str, context: str, heading: bool = False) -> Found | N
     if _UNITLIKE.fullmatch(code):
         return None
     if lettered:
-        accepted = in_context or spoken or (heading and bool(re.match(r"[A-Za-z]{1,5}[-.]?\d{2,}", code)))
+        # Running text may begin with a model name; only a heading or a separated line explains a code.
+        accepted = (in_context or spoken) and (heading or strong_mark)
     else:
         accepted = spoken or (in_context and strong_mark and not heading and "." not in line[: match.end("code") + 1])
     if not accepted:

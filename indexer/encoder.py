@@ -7,6 +7,8 @@ installed, ONNX Runtime does both. Batches hold texts of equal length, so that h
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import sys
@@ -205,8 +207,6 @@ def known_sha256(model: ModelFolder, cache_dir: Path) -> str:
 
     The export itself always hashes, so that what runs was made from weights that were whole.
     """
-    import json
-
     memo = cache_dir / "encoder" / "weights.json"
     try:
         stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in model.weights]
@@ -227,8 +227,9 @@ def known_sha256(model: ModelFolder, cache_dir: Path) -> str:
         memo.parent.mkdir(parents=True, exist_ok=True)
         aside.write_text(json.dumps(known | {key: digest}), encoding="utf-8")
         os.replace(aside, memo)
-    except OSError:
-        aside.unlink(missing_ok=True)
+    except OSError:  # the folder cannot be written: the export will say so, if there is one to do
+        with contextlib.suppress(OSError):
+            aside.unlink()
     return digest
 
 
@@ -287,7 +288,7 @@ class OpenVinoRuntime:
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,
-            "ENABLE_CPU_PINNING": False,
+            "ENABLE_CPU_PINNING": True,  # a stream that wanders between cores loses its cache
         }
         self._queue = openvino.AsyncInferQueue(core.compile_model(str(graph), "CPU", options), threads)
         self._queue.set_callback(_finish)

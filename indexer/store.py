@@ -208,17 +208,26 @@ class Index:
     def lookup_codes(self, question: str, machine: str | None = None) -> list[CodeMatch]:
         """The registry's entries that the question names, best first."""
         with self._lock:
-            return self.codes.lookup(question, machine)
+            return self.codes.lookup(self._without_machines(question), machine, question)
 
     def suggest_codes(self, question: str, machine: str | None = None) -> list[tuple[str, str]]:
         """(written, existing code) for codes in the question that are one slip away from an existing one."""
         with self._lock:
-            return self.codes.suggest(question, machine)
+            return self.codes.suggest(self._without_machines(question), machine)
 
     def unknown_codes(self, question: str) -> list[str]:
         """Codes the question surely names that no document holds."""
         with self._lock:
-            return self.codes.unknown(question)
+            return self.codes.unknown(self._without_machines(question))
+
+    def _without_machines(self, question: str) -> str:
+        """The question with the names of machines blanked: HP-200 is a machine, not a code."""
+        for name in self._machine_names:
+            parts = [re.escape(part) for part in re.findall(r"[^\W\d_]+|\d+", name)]
+            if any(part.isdigit() for part in parts) and len(parts) > 1:
+                pattern = rf"(?<![^\W_]){r'[-_. ]?'.join(parts)}(?![^\W_])"
+                question = re.sub(pattern, lambda m: " " * len(m[0]), question, flags=re.IGNORECASE)
+        return question
 
     def documents(self) -> list[DocumentRecord]:
         """All documents in the order of their ids."""

@@ -6,6 +6,7 @@ vectors of 384 numbers in 768 MB on disk, mapped into memory rather than read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -129,7 +130,8 @@ class FaissIndex:
                 os.fsync(file.fileno())
             os.replace(aside, path)
         except (OSError, RuntimeError) as error:
-            aside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                aside.unlink()
             raise StoreError(f"Cannot write the vector index {path}: {_short(error)}; free some space") from error
 
     def search(

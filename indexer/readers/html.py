@@ -38,7 +38,7 @@ def html_blocks(text: str) -> list[Block]:
     from bs4 import BeautifulSoup
     from bs4.element import Comment
 
-    soup = BeautifulSoup(text, "lxml")
+    soup: Any = BeautifulSoup(text, "lxml")
     for node in soup.find_all(string=lambda s: isinstance(s, Comment)):
         node.extract()
     for node in soup.find_all(_DROPPED):

@@ -232,6 +232,8 @@ def _value_blocks(value: Any, name: str, blocks: list[Block], level: int, limits
     if isinstance(value, dict) and _keyed(value) and not _all_code_maps(value):
         keys = [str(k) for k in value]
         header = "code" if sum(bool(_CODE_LIKE.match(k)) for k in keys) > 0.7 * len(keys) else "key"
+        if any(header in record for record in value.values()):
+            header = "entry"
         block = records_table(
             [{header: k, **v} for k, v in zip(keys, value.values(), strict=True)], limits=limits, first=header
         )
@@ -258,11 +260,7 @@ def _value_blocks(value: Any, name: str, blocks: list[Block], level: int, limits
 def _is_group(value: Any) -> bool:
     if isinstance(value, list):
         return bool(value) and all(isinstance(v, dict) for v in value)
-    values = list(value.values())
-    return bool(values) and (
-        _alike(values)
-        or any(isinstance(v, dict | list) and v and _is_group(v) for v in values if isinstance(v, dict | list))
-    )
+    return _keyed(value) or any(isinstance(v, dict | list) and bool(v) and _is_group(v) for v in value.values())
 
 
 def _keyed(value: Mapping[str, Any]) -> bool:

@@ -11,9 +11,8 @@ import numpy as np
 
 from copilot.types import Understanding
 from indexer.analysis import fold, question_tokens, tokens
-from indexer.code_registry import CodeRegistry
+from indexer.code_registry import CodeRegistry, insert_entries
 from indexer.code_registry import create_schema as create_code_schema
-from indexer.code_registry import insert_entries
 from indexer.fault_reports.table import FaultReportTable, create_schema, insert_many
 from indexer.types import (
     Chunk,
@@ -193,8 +192,8 @@ class FakeKnowledge:
     def lookup_codes(self, question: str, machine: str | None = None) -> list[CodeMatch]:
         return self._registry.lookup(question, machine)
 
-    def suggest_codes(self, question: str) -> list[tuple[str, str]]:
-        return self._registry.suggest(question)
+    def suggest_codes(self, question: str, machine: str | None = None) -> list[tuple[str, str]]:
+        return self._registry.suggest(question, machine)
 
     def machines(self) -> list[str]:
         named = {c.source.machine for c in self.chunks if c.source.machine}

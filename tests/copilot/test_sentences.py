@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,6 @@ def test_bullets():
 )
 def test_units_are_spans_that_hold_every_visible_character(text, kind):
     units = split(text, kind)
-    assert all(before.end <= after.start for before, after in zip(units, units[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(units))
     held = "".join("".join(text[unit.start : unit.end].split()) for unit in units)
     assert held == "".join(text.split())

@@ -148,5 +148,5 @@ def test_a_faulty_routes_file_is_refused_in_one_line(tmp_path: Path, text, said)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(RoutesError, match="nowhere.toml"):
+    with pytest.raises(RoutesError, match=r"nowhere\.toml"):
         load_routes(tmp_path / "nowhere.toml")

@@ -1,0 +1,137 @@
+"""Hybrid retrieval: codes looked up first, then BM25 and dense search fused.
+
+Fusion is convex (Bruch, Gai & Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"): each side's score is
+divided by its best for this question, negative cosines count as 0, and the dense side weighs `dense_weight` against 1.
+It beat reciprocal rank fusion on every development set (benchmarks/RESULTS.md), because how much better the first hit
+is than the second tells more than their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from copilot.types import Understanding
+from indexer.analysis import question_tokens
+from indexer.lexical_index import top
+from indexer.protocols import Embedder
+from indexer.store import Index
+from indexer.types import Chunk, ChunkKind, CodeMatch, DocumentKind, Hit, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveSettings:
+    """How to search. `candidates` is what each side hands to the fusion."""
+
+    candidates: int = 100
+    dense_weight: float = 0.6
+    code_hits: int = 6
+    report_share: float = 0.5  # of the hits of a plain search, at most, while manuals have any to offer
+    max_question_tokens: int = 128
+
+
+class HybridRetriever:
+    """Searches one opened index. Stateless but for the index, so safe to share between threads."""
+
+    def __init__(self, index: Index, embedder: Embedder, settings: RetrieveSettings = RetrieveSettings()) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._settings = settings
+
+    def retrieve(self, understanding: Understanding, k: int) -> list[Hit]:
+        """Up to k hits for an understood question; its route's plan weighs the collections against each other."""
+        weights = {kind: understanding.plan.weights.get(kind.value, 1.0) for kind in DocumentKind}
+        machine = understanding.machine if understanding.machine_known else None
+        return self._search(understanding.text, k, machine, understanding.codes, weights)
+
+    def search(self, question: str, k: int, machine: str | None = None) -> list[Hit]:
+        """Up to k hits for a question as written, over all collections alike."""
+        hits = self._search(question, 2 * k, machine, self._index.lookup_codes(question, machine), {})
+        return self._balanced(hits, k)
+
+    def _balanced(self, hits: Sequence[Hit], k: int) -> list[Hit]:
+        """The first k hits, fault reports beyond their share put behind: they are short, many and much alike."""
+        room = max(1, round(k * self._settings.report_share))
+        first: list[Hit] = []
+        behind: list[Hit] = []
+        for hit in hits:
+            report = hit.stage is not Stage.CODE and hit.chunk.kind is ChunkKind.FAULT_REPORT
+            (behind if report and room <= 0 else first).append(hit)
+            room -= report
+        return [replace(hit, rank=rank) for rank, hit in enumerate([*first, *behind][:k], 1)]
+
+    def _search(
+        self,
+        question: str,
+        k: int,
+        machine: str | None,
+        codes: Sequence[CodeMatch],
+        weights: Mapping[DocumentKind, float],
+    ) -> list[Hit]:
+        found = self._code_hits(codes)[: min(k, self._settings.code_hits)]
+        taken = {chunk.id for chunk, _ in found}
+        for chunk, score in self._fused(question, k + len(taken), machine, weights):
+            if len(found) >= k:
+                break
+            if chunk.id not in taken:
+                found.append((chunk, score))
+        return [
+            Hit(chunk, score, rank, Stage.CODE if chunk.id in taken else Stage.FUSED)
+            for rank, (chunk, score) in enumerate(found, 1)
+        ]
+
+    def _code_hits(self, codes: Sequence[CodeMatch]) -> list[tuple[Chunk, float]]:
+        """The rows that define the codes of the question, in the registry's order, scored above every fused hit."""
+        out: list[tuple[Chunk, float]] = []
+        seen: set[str] = set()
+        for match in codes:
+            if not match.entry.definition or match.entry.chunk_id in seen:
+                continue
+            seen.add(match.entry.chunk_id)
+            chunk = self._index.chunk(match.entry.chunk_id)
+            if chunk is not None:
+                out.append((chunk, 2.0 - 0.001 * len(out)))
+        return out
+
+    def _fused(
+        self, question: str, k: int, machine: str | None, weights: Mapping[DocumentKind, float]
+    ) -> list[tuple[Chunk, float]]:
+        """(chunk, score in 0..1) of the fusion, best first."""
+        settings = self._settings
+        kinds = [k for k in ChunkKind if weights.get(_collection(k), 1.0) > 0]
+        allowed = self._index.allowed(machine, kinds if len(kinds) < len(ChunkKind) else None)
+        words = question_tokens(question)[: settings.max_question_tokens]
+        lexical = self._index.lexical.scores(words)
+        vector = self._embedder.embed_questions([question])
+        _, near = self._index.vectors.search(vector, settings.candidates, allowed)
+        positions = np.array(
+            sorted({int(p) for p in near[0] if p >= 0} | {p for p, _ in top(lexical, settings.candidates, allowed)}),
+            dtype=np.int64,
+        )
+        if not len(positions):
+            return []
+        cosine = self._index.vectors.vectors(positions) @ vector[0]
+        score = _fuse(lexical[positions], cosine, settings.dense_weight)
+        chunks = self._index.chunks_at([int(p) for p in positions])
+        score *= np.array([weights.get(_collection(chunk.kind), 1.0) for chunk in chunks], dtype=np.float32)
+        order = np.lexsort((positions, -score))[:k]
+        return [(chunks[i], float(score[i])) for i in order]
+
+
+def _fuse(
+    lexical: npt.NDArray[np.float32], cosine: npt.NDArray[np.float32], dense_weight: float
+) -> npt.NDArray[np.float32]:
+    """Both sides divided by their best, added with weights 1 and `dense_weight`, scaled to 0..1."""
+    best_lexical = float(lexical.max())
+    best_cosine = float(cosine.max())
+    words = lexical / best_lexical if best_lexical > 0 else np.zeros_like(lexical)
+    meaning = np.maximum(cosine, 0) / best_cosine if best_cosine > 0 else np.zeros_like(cosine)
+    fused: npt.NDArray[np.float32] = ((words + dense_weight * meaning) / (1 + dense_weight)).astype(np.float32)
+    return fused
+
+
+def _collection(kind: ChunkKind) -> DocumentKind:
+    return DocumentKind.FAULT_REPORT if kind is ChunkKind.FAULT_REPORT else DocumentKind.MANUAL
