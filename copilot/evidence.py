@@ -15,6 +15,7 @@ from copilot.scoring import GENERIC, HISTORY_WORDS, term_weights
 from copilot.types import Evidence, Understanding
 from finetune.types import AnswerForm
 from indexer.analysis import fold, is_chinese, stem, tokens
+from indexer.chunk import embedding_text
 from indexer.protocols import Embedder
 from indexer.types import ChunkKind, Hit, Stage
 
@@ -105,11 +106,9 @@ class EvidenceJudge:
     def _cosines(self, understanding: Understanding, top: Sequence[Hit]) -> list[float]:
         if self._embedder is None:
             return []
-        question = self._embedder.embed_questions([understanding.text])[0]
-        passages = self._embedder.embed_documents(
-            [" > ".join(hit.chunk.heading[-2:]) + "\n" + hit.chunk.text for hit in top]
-        )
-        return [float(cosine) for cosine in passages @ question]
+        # All as questions: that path is made for a few texts, the other one for bulk.
+        vectors = self._embedder.embed_questions([understanding.text, *(embedding_text(hit.chunk) for hit in top)])
+        return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
 
     def _unknown_names(self, understanding: Understanding, missing: Sequence[str]) -> float:
         """Share of the proper names in the question, 0..1, that no hit holds."""
@@ -121,9 +120,7 @@ class EvidenceJudge:
 
 
 def _bag(hit: Hit) -> set[str]:
-    return set(
-        tokens(" ".join((*hit.chunk.heading, hit.chunk.source.title, hit.chunk.source.machine or "", hit.chunk.text)))
-    )
+    return set(tokens(_everything(hit)))
 
 
 def _coverage(weights: dict[str, float], bag: set[str]) -> float:
@@ -142,7 +139,12 @@ def _missing_numbers(understanding: Understanding, top: Sequence[Hit]) -> float:
 
 
 def _holds(code: str, hits: Sequence[Hit]) -> bool:
-    wanted = re.sub(r"[^a-z0-9]", "", fold(code))
-    return any(
-        hit.stage is Stage.CODE or wanted in set(re.sub(r"[^a-z0-9]", "", token) for token in _bag(hit)) for hit in hits
-    )
+    """Whether a hit, its heading or its document's name holds a code, whatever its separators; "M8" is in "M8x20"."""
+    pieces = re.findall(r"[^\W\d_]+|\d+", fold(code))
+    pattern = re.compile(r"(?<![a-z0-9])" + r"[\W_]*".join(map(re.escape, pieces)) + r"(?!\d)")
+    return any(hit.stage is Stage.CODE or pattern.search(fold(_everything(hit))) for hit in hits)
+
+
+def _everything(hit: Hit) -> str:
+    source = hit.chunk.source
+    return " ".join((*hit.chunk.heading, source.title, source.document_id, source.machine or "", hit.chunk.text))

@@ -41,6 +41,7 @@ year month ever downtim caus code alarm error machin most frequent common recent
 """
 HISTORY_WORDS = frozenset(_HISTORY_WORDS.split())
 _MEANING_UNITS = 24
+_ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", ")", "”", "…")
 _PRONOUN = re.compile(
     r"(?:it|they|them|this|these|those|that|its|their|he|she|such|otherwise|then|thus|therefore|in this case|"
     r"if so|if not|"
@@ -117,7 +118,7 @@ class UnitScorer:
             found.extend(
                 Candidate(unit, hit, order)
                 for order, unit in enumerate(split(hit.chunk.text, hit.chunk.kind))
-                if unit.kind is not UnitKind.HEADER
+                if unit.kind is not UnitKind.HEADER and any(map(str.isalnum, unit.text))
             )
         weights = term_weights(self._understanding.terms, (candidate.unit.text for candidate in found), self._rarity)
         bags = [set(tokens(candidate.unit.text)) for candidate in found]
@@ -165,7 +166,11 @@ class UnitScorer:
                 bonus += 0.15 if not self._dimensions else 0.05
         if self._wants_interval and states_interval(text):
             bonus += 0.35
-        length = len(set(tokens(text)))
+        words = set(tokens(text))
+        length = len(words)
+        if candidate.unit.kind is UnitKind.SENTENCE and not text.rstrip().endswith(_ENDS):  # a title or a torn line
+            heading = set(tokens(" ".join(candidate.chunk.heading[-2:])))
+            bonus -= 0.6 if words <= heading else 0.3 if length < 8 else 0.1
         if length < 3 and candidate.chunk.kind is not ChunkKind.TABLE:
             bonus -= 0.25
         elif length > 70:

@@ -164,7 +164,8 @@ class _Chunker:
     def _section(self, section: _Section) -> None:
         heading = self._fit_heading(section.heading)
         self._heading_cost = self.count(" > ".join(heading)) + 2
-        context = context_tokens([*section.heading, self.source.title, self.source.document_id])
+        far = context_tokens([*section.heading[:-1], self.source.title, self.source.document_id])
+        context = f"{context_tokens(section.heading[-1:])}\n{far}"
         if section.heading:
             found = line_definition(
                 section.heading[-1], context_tokens([*section.heading[:-1], self.source.title]), heading=True
@@ -301,7 +302,8 @@ class _Chunker:
         rows = block.rows[block.header_rows :]
         if not rows:
             rows, header = block.rows, ()
-        context = context_tokens([context, block.caption, *header])
+        near, _, far = context.partition("\n")
+        context = f"{context_tokens([near, block.caption, *header])}\n{far}"
         if block.caption and (not heading or block.caption != heading[-1]):
             heading = (*heading, " ".join(block.caption.split()))
             heading = self._fit_heading(heading)
@@ -314,11 +316,12 @@ class _Chunker:
                 if not text:
                     continue
                 pieces = [text] if self.count(text) <= limit else self._split_record(header, row, columns, limit)
-                first = len(self.chunks)
-                for piece in pieces:
+                defined = row_definitions(header, row, columns)
+                for number, piece in enumerate(pieces):
                     self._emit([_Unit(piece, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
-                for found in row_definitions(header, row, columns):
-                    self._register(found.code, found.forms, context, found.title, self.chunks[first], page, True)
+                    for found in defined:
+                        title = found.title if number == 0 else _first_value(piece, len(columns))
+                        self._register(found.code, found.forms, context, title, self.chunks[-1], page, True)
             return
         head = _line(header)
         head_tokens = self.count(head)
@@ -358,17 +361,21 @@ class _Chunker:
             self._emit([_Unit(text, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
 
     def _split_record(self, header: Sequence[str], row: Sequence[str], keys: Sequence[int], limit: int) -> list[str]:
-        """A row too long for one chunk: each piece repeats its key cells, long cells are cut between sentences."""
+        """A row too long for one chunk, cut between cells; each piece repeats the key cells.
+
+        Neighbouring columns of one group ("en.cause", "en.remedy") stay together when they fit; a cell that does not
+        fit is cut between sentences.
+        """
         key = _record(header, [cell if index in keys else "" for index, cell in enumerate(row)])
         room = max(24, limit - self.count(key) - 1)
         if room < 32:
             key, room = "", limit
         pieces: list[str] = []
         current, spent = "", 0
-        for index, cell in enumerate(row):
-            if index in keys or not cell.strip():
-                continue
-            for part in self._split(_cell(header, index, cell), room):
+        for group in _column_groups(header, row, keys):
+            text = "\n".join(_cell(header, index, row[index]) for index in group)
+            parts = [text] if self.count(text) <= room else self._split(text, room)
+            for part in parts:
                 tokens = self.count(part)
                 if current and spent + tokens > room:
                     pieces.append(current)
@@ -416,7 +423,7 @@ class _Chunker:
             CodeEntry(
                 code=code,
                 forms=forms,
-                context=context[:400],
+                context=context[:600],
                 title=title,
                 chunk_id=chunk.id,
                 document_id=self.source.document_id,
@@ -466,6 +473,29 @@ def _groups(units: Sequence[_Unit], limit: int) -> Iterator[list[_Unit]]:
             run.append(following)
         yield run
         index += len(run)
+
+
+def _first_value(piece: str, keys: int) -> str:
+    """The first cell of a record's piece after its key cells, without its header."""
+    lines = piece.splitlines()
+    return lines[min(keys, len(lines) - 1)].partition(": ")[2][:200]
+
+
+def _column_groups(header: Sequence[str], row: Sequence[str], keys: Sequence[int]) -> list[list[int]]:
+    """The non-empty columns besides the keys; neighbours that share what stands before a dot form one group."""
+    groups: list[list[int]] = []
+    last = ""
+    for index, cell in enumerate(row):
+        if index in keys or not cell.strip():
+            continue
+        name = header[index] if index < len(header) else ""
+        prefix = name.rpartition(".")[0]
+        if groups and prefix and prefix == last:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+        last = prefix
+    return groups
 
 
 def _merged_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from indexer.analysis import question_tokens, tokens
+from indexer.analysis import is_chinese, question_tokens, tokens
 from indexer.codes import LEVELS, Candidate, Normal, candidates, is_generic, may_match, normal_forms
 from indexer.types import CodeEntry, CodeMatch
 
@@ -180,17 +180,34 @@ class CodeRegistry:
 def _ranked(found: list[tuple[CodeEntry, int, str]], words: Sequence[str]) -> list[CodeMatch]:
     """Order the entries one code matches by how well their context and title fit the question's other words.
 
-    A word counts by how few of the entries share it, so "servo" tells the servo table from the gripper table.
+    A word counts by how few of the entries share it, so "servo" tells the servo table from the gripper table; near
+    context counts more than far. Between equals a title in the question's language comes first. The same number under
+    a foreign prefix (level 4 and up) comes behind all others.
     """
-    bags = [
-        set(tokens(f"{entry.context} {entry.title} {entry.document_id} {entry.machine or ''}")) for entry, _, _ in found
-    ]
-    weight = {word: (0.5 if is_generic(word) else 1.0) / (1 + sum(word in bag for bag in bags)) for word in words}
+    words = [word for word in words if not any(character.isdigit() for character in word)]  # the code says nothing
+    near, far = [], []
+    for entry, _, _ in found:
+        close, _, around = entry.context.partition("\n")
+        near.append(set(tokens(f"{close} {entry.machine or ''}")))
+        far.append(set(tokens(f"{around} {entry.title}")))
+    chinese = any(is_chinese(word) for word in words)
+    weight = {
+        word: (0.5 if is_generic(word) else 1.0)
+        / (1 + sum(word in a or word in b for a, b in zip(near, far, strict=True)))
+        for word in words
+    }
     matches = [
-        CodeMatch(entry=entry, written=written, level=level, score=sum(weight[w] for w in words if w in bag))
-        for (entry, level, written), bag in zip(found, bags, strict=True)
+        CodeMatch(
+            entry=entry,
+            written=written,
+            level=level,
+            score=sum(weight[w] for w in words if w in close)
+            + 0.4 * sum(weight[w] for w in words if w in around and w not in close)
+            + (0.001 if is_chinese(entry.title) == chinese else 0.0),
+        )
+        for (entry, level, written), close, around in zip(found, near, far, strict=True)
     ]
-    return sorted(matches, key=lambda m: (not m.entry.definition, -m.score, m.level))
+    return sorted(matches, key=lambda m: (not m.entry.definition, m.level >= 4, -m.score, m.level))
 
 
 def _entry(row: Sequence[object]) -> CodeEntry:

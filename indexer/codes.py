@@ -135,6 +135,7 @@ _TEXT_HEADER = re.compile(
     r"名称|说明|描述|原因|对策|处理|措施|方法|内容|含义|范围|默认|出厂|单位|备注|等级|级别|页",
     re.IGNORECASE,
 )
+_DISPLAY_HEADER = re.compile(r"code|display|panel|keypad|代码|故障码|显示", re.IGNORECASE)
 _ORDINAL_HEADER = re.compile(r"序号|^\s*(?:no\.?|#|nr\.?|item)\s*$", re.IGNORECASE)
 CODE_CONTEXT = re.compile(
     r"code|alarm|error|fault|warning|parameter|setting|diagnos|troubleshoot|message|代码|报警|故障|错误|警告|参数|功能码|设置",
@@ -164,22 +165,29 @@ class Found:
 
 
 def split_cell(cell: str) -> list[str]:
-    """The codes a cell names: "E01/E02", "Err02、Err03" are two, "AL.52.1" and "315-2AG10/2" are one."""
-    parts = [
-        part.strip()
-        for part in re.split(r"[、,，;；]|\s+(?:or|and|或|和|及)\s+|(?<=\w)/(?=[A-Za-z]+\d)", cell)
-        if part.strip()
-    ]
-    return (
-        parts
-        if len(parts) > 1 and all(_looks_like_code(part) or _DIGITS.fullmatch(part) for part in parts)
-        else [cell.strip()]
-    )
+    """The codes a cell names: "E01/E02", "Err02、Err03", "P0 - 22 P0 - 23" are two, "AL.52.1" and "315-2AG10/2" are one.
+
+    Of a range ("Err27~Err31") both ends count.
+    """
+    cell = re.sub(r"\s*([-‐‑–])\s*", r"\1", cell.strip())
+    for separator in (
+        r"[、,，;；]|\s+(?:or|and|或|和|及|to|至)\s+|(?<=\w)/(?=[A-Za-z]+\d)|\s*[~～]\s*|(?<=\d)-(?=[A-Za-z]+\s?\d)",
+        r"\s+(?=[A-Za-z$]+\d)",
+    ):
+        parts = [part.strip() for part in re.split(separator, cell) if part.strip()]
+        if len(parts) > 1 and all(_looks_like_code(part) or _DIGITS.fullmatch(part) for part in parts):
+            return parts
+    return [cell]
 
 
 def _looks_like_code(cell: str) -> bool:
     cell = cell.strip().strip("*`'\"[]()")
     return bool(cell) and len(cell) <= 32 and bool(_LETTER_DIGIT.fullmatch(cell)) and not _UNITLIKE.fullmatch(cell)
+
+
+def _is_display(cell: str) -> bool:
+    """Whether a cell may be what a panel shows: OC, LU, OL2, "E.oH"."""
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z.-]{1,5}\d?", cell.strip())) and any(c.isupper() for c in cell)
 
 
 def code_columns(header: Sequence[str], rows: Sequence[Sequence[str]], context: str) -> list[int]:
@@ -203,7 +211,13 @@ def code_columns(header: Sequence[str], rows: Sequence[Sequence[str]], context: 
         plain = sum(bool(_DIGITS.fullmatch(part)) for part in parts) / len(parts)
         if share + plain >= 0.7 and share >= 0.25 and (distinct >= 0.5 or column == 0) and (named or share >= 0.6):
             lettered.append((share + distinct + (1.0 if named else 0.0) - 0.15 * column, column))
-        elif plain >= 0.8 and distinct >= 0.8 and (named or column == 0):
+        elif (
+            _DISPLAY_HEADER.search(name)
+            and distinct >= 0.8
+            and sum(map(_is_display, parts)) + share >= 0.8 * len(parts)
+        ):
+            lettered.append((distinct + 0.5 - 0.15 * column, column))
+        elif plain >= (0.6 if named else 0.8) and distinct >= 0.8 and (named or column == 0):
             ordinal = bool(_ORDINAL_HEADER.search(name))
             evidence = named and not ordinal
             if evidence or CODE_CONTEXT.search(f"{context} {' '.join(header)}"):
@@ -231,7 +245,11 @@ def row_definitions(header: Sequence[str], row: Sequence[str], columns: Sequence
         name = header[column] if column < len(header) else ""
         for code in split_cell(row[column]):
             code = code.strip("*`'\" ")
-            if _looks_like_code(code) or _DIGITS.fullmatch(code):
+            if (
+                _looks_like_code(code)
+                or _DIGITS.fullmatch(code)
+                or (_is_display(code) and _DISPLAY_HEADER.search(name))
+            ):
                 forms = (f"${code}",) if name.lstrip("\"' ").startswith("$") and code[0] != "$" else ()
                 out.append(Found(code=code, forms=forms, title=title[:200], definition=True, column=name))
     return out
@@ -341,6 +359,8 @@ def candidates(question: str) -> list[Candidate]:
         for last in range(first, min(first + 4, len(found))):
             start, end = found[first].start(), found[last].end()
             piece = text[start:end]
+            if first == last and re.fullmatch(r"[A-Z][A-Za-z.]{1,5}", piece) and sum(c.isupper() for c in piece) >= 2:
+                out.setdefault((start, end), Candidate(piece, False, start, end))  # what a panel shows: OC, LU
             if len(piece) > 40 or not any(character.isdigit() for character in piece):
                 continue
             if last > first and re.search(r"[,;!?。，；？、]|\.\s", piece):

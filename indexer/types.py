@@ -163,7 +163,8 @@ class CodeEntry:
     """One row of the fault-code registry: a code as some document defines or mentions it.
 
     `code` is the code as printed, `forms` every other written form seen in that place, `context` the words around
-    it that tell its family (column header, heading, sheet, file name), `title` the short meaning when the row has one.
+    it that tell its family: near ones on the first line (column headers, caption, innermost heading), far ones on the
+    second (outer headings, title, file name). `title` is the short meaning when the row has one.
     `definition` is true where the document explains the code (table row, heading, list), false for a mere mention.
     """
 

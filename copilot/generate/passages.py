@@ -21,9 +21,11 @@ _LIMITS: dict[AnswerForm, tuple[int, float]] = {  # units at most, and the share
     AnswerForm.INTERVALS: (3, 0.8),
     AnswerForm.WARNINGS: (3, 0.7),
     AnswerForm.CAUSES: (3, 0.8),
+    AnswerForm.STEPS: (4, 0.6),
 }
 _DEFAULT_LIMIT = (3, 0.8)
 _CHUNKS = 3
+_REMEDY_UNITS = 2  # what follows a symptom in prose is most often what to do about it
 
 
 def answer_passages(understanding: Understanding, candidates: Sequence[Candidate], quoter: Quoter) -> Iterator[Piece]:
@@ -32,7 +34,8 @@ def answer_passages(understanding: Understanding, candidates: Sequence[Candidate
     if form is AnswerForm.WARNINGS:
         candidates = _prefer_rules(candidates)
     limit, share = _LIMITS.get(form, _DEFAULT_LIMIT)
-    chosen = _choose(candidates, limit, share)
+    # How to do something without numbered steps: more sentences, of one place.
+    chosen = _choose(candidates, limit, share, 1 if form is AnswerForm.STEPS else _CHUNKS)
     if form is AnswerForm.WARNINGS:
         chosen.sort(key=lambda candidate: candidate.chunk.kind is not ChunkKind.WARNING)
     for chunk in dict.fromkeys(candidate.chunk for candidate in chosen):
@@ -70,12 +73,12 @@ def _prefer_rules(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(raised, key=lambda candidate: -candidate.score)
 
 
-def _choose(candidates: Sequence[Candidate], limit: int, share: float) -> list[Candidate]:
-    """The best candidates of the best three chunks, no two alike, each close enough to the best."""
+def _choose(candidates: Sequence[Candidate], limit: int, share: float, most: int) -> list[Candidate]:
+    """The candidates of the best `most` chunks, no two alike, each close enough to the best."""
     if not candidates:
         return []
     top = candidates[0].score
-    chunks = list(dict.fromkeys(candidate.chunk.id for candidate in candidates))[:_CHUNKS]
+    chunks = list(dict.fromkeys(candidate.chunk.id for candidate in candidates))[:most]
     chosen: list[Candidate] = []
     for candidate in candidates:
         if len(chosen) == limit or candidate.score < share * top:
@@ -117,6 +120,8 @@ def _in_context(understanding: Understanding, chunk: Chunk, chosen: Sequence[Can
         ):
             first -= 1
             wanted.add(first)
+        if understanding.form is AnswerForm.CAUSES and units[place].kind is UnitKind.SENTENCE and len(chosen) == 1:
+            wanted.update(range(place + 1, min(len(units), place + 1 + _REMEDY_UNITS)))
         if _introduces(units[place]):
             wanted.update(_list_after(units, place))
         elif units[place].kind is UnitKind.ITEM:

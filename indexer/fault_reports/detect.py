@@ -43,9 +43,7 @@ _IMPERATIVE = re.compile(
     r"|^(?:请|检查|确认|联系|增大|减小|参见|参考|避免|降低|延长)",
     re.IGNORECASE,
 )
-_STAMP = re.compile(
-    r"\d{1,2}月\d{1,2}日|\b\d{1,2}[:：]\d{2}\b|\b\d{4}-\d{1,2}-\d{1,2}\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b"
-)
+_STAMP = re.compile(r"\d{1,2}月\d{1,2}日|\b\d{1,2}[:：]\d{2}\b|\b\d{4}-\d{1,2}-\d{1,2}\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b")
 
 
 def looks_like_fault_reports(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -25,12 +25,8 @@ NAMES: dict[str, dict[float, str]] = {
             "order; report id; report no; report number; record id; record no; record number; log id; entry id; "
             "报告编号; 记录编号; 记录号; 记录id; 事件编号"
         ),
-        0.75: (
-            "fault id; failure id; event id; 故障编号; 故障id; id; ident; uid; identifier"
-        ),
-        0.6: (
-            "no; nr; number; num; #; key; index; s no; sl no; sr no; po number; 编号; 序号; 号码"
-        ),
+        0.75: ("fault id; failure id; event id; 故障编号; 故障id; id; ident; uid; identifier"),
+        0.6: ("no; nr; number; num; #; key; index; s no; sl no; sr no; po number; 编号; 序号; 号码"),
     },
     "date": {
         1.0: (
@@ -44,9 +40,7 @@ NAMES: dict[str, dict[float, str]] = {
             "notif date; meldungsdatum; incident date; 报修时间; 报修日期; 上报时间; 上报日期; 报告日期; 报告时间; "
             "报警时间"
         ),
-        0.95: (
-            "date; datum; 日期; date time; datetime"
-        ),
+        0.95: ("date; datum; 日期; date time; datetime"),
         0.93: (
             "basic start date; bsc start date; bas start date; basic start; bsc start; eckstarttermin; eckstart; "
             "work order date; wo date; order date; service date; maintenance date; repair date; inspection date; "
@@ -61,9 +55,7 @@ NAMES: dict[str, dict[float, str]] = {
             "opened; open date; opened at; opened on; date opened; entry date; statusdate; status date; 创建时间; "
             "创建日期; 录入时间; 登记日期; 登记时间; 提交时间"
         ),
-        0.75: (
-            "timestamp; time stamp; time; 时间; 维修时间; 处理时间; 停机时间; 修理时间; log date"
-        ),
+        0.75: ("timestamp; time stamp; time; 时间; 维修时间; 处理时间; 停机时间; 修理时间; log date"),
         0.6: (
             "finish date; finished; completed; completion date; completed on; date completed; actual finish; "
             "actfinish; act finish; closed; closed on; close date; end date; malfunction end; malfunctn end; "
@@ -78,17 +70,13 @@ NAMES: dict[str, dict[float, str]] = {
             "maschinen nr; equipmentnummer; equi; 设备编号; 设备编码; 设备代码; 设备号; 设备id; 机台; 机台号; "
             "机台编号; 机器编号; 资产编号; 资产编码"
         ),
-        0.97: (
-            "设备; 机器; 机床; anlage; 设备位号; 位号; equipment involved"
-        ),
+        0.97: ("设备; 机器; 机床; anlage; 设备位号; 位号; equipment involved"),
         0.93: (
             "machine name; equipment name; asset name; 设备名称; 机器名称; 机台名称; 资产名称; 设备名; "
             "maschinenname; tail number; robot; vehicle; truck; aircraft; unit number; unit id; unit no; vehicle id; "
             "vehicle number; 车号; 车辆编号"
         ),
-        0.8: (
-            "设备型号; 机型; machine model; equipment model; machine type; equipment type; asset type"
-        ),
+        0.8: ("设备型号; 机型; machine model; equipment model; machine type; equipment type; asset type"),
         0.74: (
             "equipment description; equipmet descriptn; equipment descr; asset description; asset desc; "
             "machine description; technical object description; technisches objekt; object description; "
@@ -98,12 +86,8 @@ NAMES: dict[str, dict[float, str]] = {
             "functional location; functional loc; func location; func loc; funcloc; floc; technischer platz; "
             "功能位置; technical object; technical location"
         ),
-        0.58: (
-            "unit; tag; tag number; 产线; 生产线; 线体; production line; line; workstation; station; 工位"
-        ),
-        0.5: (
-            "location; 位置; model; 车间"
-        ),
+        0.58: ("unit; tag; tag number; 产线; 生产线; 线体; production line; line; workstation; station; 工位"),
+        0.5: ("location; 位置; model; 车间"),
     },
     "component": {
         1.0: (
@@ -120,9 +104,7 @@ NAMES: dict[str, dict[float, str]] = {
             "system; major system; module; functional location description; functional loc description; "
             "func loc description; functional location desc; 系统; 模块; 子系统; 功能位置描述"
         ),
-        0.6: (
-            "item; item name; area of failure"
-        ),
+        0.6: ("item; item name; area of failure"),
     },
     "code": {
         1.0: (
@@ -131,12 +113,8 @@ NAMES: dict[str, dict[float, str]] = {
             "fault number; fehlercode; fehlernummer; störcode; störungscode; alarmnummer; 故障代码; 报警代码; "
             "故障码; 报警号; 报警码; 报警编号; 错误代码; 错误码; 错误号; 故障号; 警报代码; 告警代码; 告警码; 异常代码"
         ),
-        0.8: (
-            "event code; message number; message no; message code"
-        ),
-        0.72: (
-            "failure code; failurecode; code; 代码; 故障编号; fault id; spn; error; alarm; 报警; 告警"
-        ),
+        0.8: ("event code; message number; message no; message code"),
+        0.72: ("failure code; failurecode; code; 代码; 故障编号; fault id; spn; error; alarm; 报警; 告警"),
     },
     "symptom": {
         1.0: (
@@ -160,8 +138,7 @@ NAMES: dict[str, dict[float, str]] = {
             "详细描述; work description; job description; request description; reported problem"
         ),
         0.7: (
-            "title; subject; summary; failure; details; text; 故障; 标题; 主题; 内容; damage description; "
-            "observations"
+            "title; subject; summary; failure; details; text; 故障; 标题; 主题; 内容; damage description; observations"
         ),
     },
     "cause": {
@@ -197,12 +174,8 @@ NAMES: dict[str, dict[float, str]] = {
             "problem type; defect type; schadensbild; schaden; schadensbildtext; 故障模式; 失效模式; 故障类型; "
             "故障类别; 故障分类; 异常类型; 问题类型; 故障种类"
         ),
-        0.8: (
-            "damage code; symptom code; breakdown type; failure group"
-        ),
-        0.71: (
-            "failure code; failurecode; fault code description"
-        ),
+        0.8: ("damage code; symptom code; breakdown type; failure group"),
+        0.71: ("failure code; failurecode; fault code description"),
     },
     "downtime_hours": {
         1.0: (
@@ -212,9 +185,7 @@ NAMES: dict[str, dict[float, str]] = {
             "停机工时; 故障时长; 停机小时; 停机小时数; 停机分钟; 停机天数; 停台时间; 停线时间; 故障停机时间; "
             "故障停机时长; 停产时间; 影响时间; 停机"
         ),
-        0.75: (
-            "duration; failure duration; fault duration; 持续时间; 时长; 故障时间; 故障持续时间; dauer"
-        ),
+        0.75: ("duration; failure duration; fault duration; 持续时间; 时长; 故障时间; 故障持续时间; dauer"),
     },
     "cost": {
         1.0: (
@@ -224,9 +195,7 @@ NAMES: dict[str, dict[float, str]] = {
             "gesamtkosten ist; gesistkosten; reparaturkosten; 费用; 维修费用; 总费用; 成本; 维修成本; 总成本; "
             "合计费用; 维修金额; 费用合计; 修理费; 维修费"
         ),
-        0.8: (
-            "金额; total; expense; amount"
-        ),
+        0.8: ("金额; total; expense; amount"),
         0.6: (
             "labor cost; labour cost; actlabcost; material cost; actmatcost; parts cost; 材料费; 人工费; 材料费用; "
             "人工费用; 配件费用"

@@ -146,9 +146,7 @@ def vote_date_order(values: Iterable[str]) -> tuple[int, int, int]:
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
-_CURRENCY = (
-    r"(?:[$€£¥￥₹]|(?:us|au|ca|nz|hk|sg|a|c)\$|eur|usd|cny|rmb|gbp|jpy|chf|aud|cad|nzd|sgd|hkd|inr|krw|twd|rs\.?|元|人民币|块)"
-)
+_CURRENCY = r"(?:[$€£¥￥₹]|(?:us|au|ca|nz|hk|sg|a|c)\$|eur|usd|cny|rmb|gbp|jpy|chf|aud|cad|nzd|sgd|hkd|inr|krw|twd|rs\.?|元|人民币|块)"
 _NUMBER = re.compile(
     rf"^(?P<open>\()?\s*(?P<sign>[-+])?\s*{_CURRENCY}?\s*(?P<sign2>[-+])?(?P<digits>[.,]?\d[\d.,'’\s]*)(?P<after>-)?"
     rf"\s*(?P<wan>万)?\s*{_CURRENCY}?\s*(?P<close>\))?$",

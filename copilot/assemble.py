@@ -1,0 +1,139 @@
+"""Settings into objects. Nothing else puts the parts together; everything here is light until it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from copilot.config import Settings, SettingsError
+from indexer.home import Home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copilot.engine import Copilot
+    from copilot.protocols import Generator, Rarity
+    from copilot.retrieve import HybridRetriever
+    from copilot.understand import Understander
+    from finetune.protocols import Router
+    from finetune.types import Route
+    from indexer.build import BuildSettings
+    from indexer.embedders import OnnxEmbedder
+    from indexer.store import Index
+
+GENERATORS = ("extractive",)
+
+
+def make_home(settings: Settings) -> Home:
+    """The home folder; nothing is created yet."""
+    return Home(settings.home)
+
+
+def make_embedder(settings: Settings) -> OnnxEmbedder:
+    """The encoder that the settings name. Raises EncoderError when it is not on this machine."""
+    from indexer.embedders import OnnxEmbedder
+
+    indexer = settings.indexer
+    return OnnxEmbedder(
+        indexer.embedder,
+        cache_dir=make_home(settings).cache_folder,
+        max_tokens=indexer.max_tokens,
+        threads=indexer.threads or None,
+    )
+
+
+def make_build_settings(settings: Settings) -> BuildSettings:
+    """How `indexer.build.build` is to work."""
+    from indexer.build import BuildSettings
+    from indexer.chunk import ChunkSettings
+    from indexer.extract import ExtractSettings
+
+    indexer = settings.indexer
+    chunk = ChunkSettings(max_tokens=indexer.max_tokens, target_tokens=indexer.target_tokens)
+    extract = ExtractSettings(chunk, indexer.ocr, indexer.ocr_languages, dict(indexer.columns))
+    return BuildSettings(indexer.embedder, extract, indexer.workers)
+
+
+def open_index(settings: Settings, embedder: OnnxEmbedder | None = None) -> Index:
+    """The generation that answers; with an embedder, checked to be the one it was built with.
+
+    Raises NoIndexError, MismatchError, StoreError.
+    """
+    from indexer.store import Index
+
+    if embedder is None:
+        return Index.open(make_home(settings))
+    return Index.open(make_home(settings), embedder.name, embedder.weights_sha256)
+
+
+def make_retriever(settings: Settings, index: Index, embedder: OnnxEmbedder) -> HybridRetriever:
+    """Hybrid search over an opened index."""
+    from copilot.retrieve import HybridRetriever, RetrieveSettings
+
+    chosen = settings.copilot
+    return HybridRetriever(
+        index, embedder, RetrieveSettings(candidates=chosen.candidates, dense_weight=chosen.dense_weight)
+    )
+
+
+def make_router(settings: Settings, embedder: OnnxEmbedder) -> tuple[Router, tuple[Route, ...]]:
+    """The router with the routes it knows. Raises RoutesError."""
+    from pathlib import Path
+
+    from finetune.router import SeedRouter, load_routes
+
+    file: Path | None = Path(settings.copilot.routes).expanduser() if settings.copilot.routes else None
+    routes = load_routes(file)
+    return SeedRouter(routes, embedder), routes
+
+
+def make_understander(settings: Settings, index: Index, embedder: OnnxEmbedder) -> Understander:
+    """What reads questions."""
+    from copilot.understand import Understander
+
+    router, routes = make_router(settings, embedder)
+    return Understander(index, router, routes, confident=settings.copilot.route_confidence)
+
+
+def make_generator(name: str, index: Index, embedder: OnnxEmbedder) -> Generator:
+    """What writes answers. Raises SettingsError for a name that is not one of GENERATORS."""
+    from copilot.generate.extractive import ExtractiveGenerator
+
+    if name != "extractive":
+        raise SettingsError(f"there is no generator '{name}'; choose from {', '.join(GENERATORS)}")
+    return ExtractiveGenerator(index, embedder, make_rarity(index))
+
+
+def make_rarity(index: Index) -> Rarity:
+    """How much a token tells in this index, 0..1: its inverse document frequency against that of an unknown one."""
+
+    def rarity(token: str) -> float:
+        highest = float(index.lexical.idf_of_count(0))
+        return max(0.0, min(1.0, index.lexical.idf(token) / highest)) if highest > 0 else 1.0
+
+    return rarity
+
+
+def make_copilot(
+    settings: Settings, index: Index, embedder: OnnxEmbedder, generator: str | None = None
+) -> Copilot:
+    """Everything that answers questions, over an opened index. `generator` stands in for the setting."""
+    from copilot.engine import Copilot
+    from copilot.evidence import EvidenceJudge
+    from copilot.understand import Understander
+
+    rarity = make_rarity(index)
+    threshold = settings.copilot.evidence_threshold
+    judge = EvidenceJudge(embedder, rarity) if threshold is None else EvidenceJudge(embedder, rarity, threshold=threshold)
+    router, routes = make_router(settings, embedder)
+    return Copilot(
+        knowledge=index,
+        understander=Understander(index, router, routes, confident=settings.copilot.route_confidence),
+        retriever=make_retriever(settings, index, embedder),
+        judge=judge,
+        generator=make_generator(generator or settings.copilot.generator, index, embedder),
+        model_versions={
+            "embedder": f"{embedder.name}@{index.manifest.weights_sha256[:12]}",
+            "router": router.name,
+        },
+        min_k=settings.copilot.min_k,
+    )

@@ -1,0 +1,113 @@
+"""`copilot history` and `copilot history similar`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_args
+
+from copilot import assemble, terminal
+from copilot.commands.common import DONE, UsageError, known_machine, taken
+from copilot.config import Settings
+
+if TYPE_CHECKING:
+    from indexer.fault_reports import StoredReport
+    from indexer.store import Index
+
+_FIELDS = (
+    "report_id", "date", "machine", "component", "code", "symptom", "cause", "action", "failure_mode", "downtime_hours", "cost",
+)  # fmt: skip
+_MARGIN = 12  # hits fetched beyond k: a code's rows in the manuals come first and are left out here
+
+
+def count(settings: Settings, by: str, machine: str | None, since: str | None, as_json: bool) -> int:
+    """Count fault reports by one of their fields."""
+    from indexer.fault_reports.table import By
+
+    if by not in get_args(By):
+        raise UsageError(f"--by is '{by}'; choose from {', '.join(get_args(By))}")
+    with assemble.open_index(settings) as index:
+        table = index.fault_reports
+        chosen = known_machine(machine, _machines(index))
+        groups = table.count(by, chosen, since)  # type: ignore[arg-type]
+        total = table.total(chosen, since)
+        reliability = table.mtbf_mttr(chosen)
+    if as_json:
+        terminal.write_json(
+            {
+                "by": by,
+                "machine": chosen,
+                "since": since,
+                "total": total,
+                "groups": [group._asdict() for group in groups],
+                "reliability": reliability._asdict(),
+            }
+        )
+        return DONE
+    if not total:
+        terminal.write("No fault report matches." if reliability.reports else "No fault reports are indexed.")
+        return DONE
+    terminal.table(
+        [by, "reports", "downtime h", "cost"],
+        [[group.key, group.reports, _number(group.downtime_hours), _number(group.cost)] for group in groups],
+        right=(1, 2, 3),
+    )
+    counted = sum(group.reports for group in groups)
+    lacking = f", {total - counted} of them without {by.replace('_', ' ')}" if counted < total else ""
+    terminal.write(f"\n{total} reports{lacking}.")
+    if reliability.mtbf_days is not None:
+        repair = f", mean downtime {reliability.mttr_hours:.1f} h" if reliability.mttr_hours is not None else ""
+        terminal.write(
+            f"{chosen or 'All machines'}, {reliability.first} to {reliability.last}: "
+            f"mean time between reports {reliability.mtbf_days:.1f} days{repair}."
+        )
+    return DONE
+
+
+def similar(settings: Settings, words: Sequence[str], k: int, machine: str | None, as_json: bool) -> int:
+    """The fault reports most like a text, best first."""
+    text = taken(" ".join(words))
+    embedder = assemble.make_embedder(settings)
+    from copilot.types import Question
+    from finetune.types import RetrievalPlan
+    from indexer.types import ChunkKind
+
+    with assemble.open_index(settings, embedder) as index:
+        chosen = known_machine(machine, _machines(index))
+        understanding = assemble.make_understander(settings, index, embedder).understand(Question(text, chosen))
+        plan = RetrievalPlan({"manual": 0.0, "fault_report": 1.0}, k + _MARGIN)
+        hits = assemble.make_retriever(settings, index, embedder).retrieve(replace(understanding, plan=plan), plan.k)
+        hits = [hit for hit in hits if hit.chunk.kind is ChunkKind.FAULT_REPORT][:k]
+        records = index.fault_reports.records(chunk_ids=[hit.chunk.id for hit in hits], limit=None)
+    by_chunk = {record.chunk_id: record for record in records}
+    rows = [
+        report_to_json(rank, hit.score, by_chunk[hit.chunk.id])
+        for rank, hit in enumerate((hit for hit in hits if hit.chunk.id in by_chunk), 1)
+    ]
+    if as_json:
+        terminal.write_json({"text": text, "machine": chosen, "reports": rows})
+    elif not rows:
+        terminal.write("No fault report resembles this.")
+    else:
+        columns = ["date", "machine", "component", "code", "symptom", "cause", "action"]
+        terminal.table(["", *columns], [[row["rank"], *(row[name] or "" for name in columns)] for row in rows], right=(0,))
+    return DONE
+
+
+def report_to_json(rank: int, score: float, stored: StoredReport) -> dict[str, Any]:
+    """A fault report as `copilot history similar --json` prints it."""
+    return {
+        "rank": rank,
+        "score": round(score, 6),
+        "document": stored.document_id,
+        "row": stored.report.row,
+        **{name: getattr(stored.report, name) for name in _FIELDS},
+    }
+
+
+def _machines(index: Index) -> list[str]:
+    return sorted({*index.machines(), *index.fault_reports.machines()})
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.1f}"
