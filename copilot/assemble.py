@@ -79,11 +79,12 @@ def make_router(settings: Settings, embedder: OnnxEmbedder) -> tuple[Router, tup
     """The router with the routes it knows. Raises RoutesError."""
     from pathlib import Path
 
+    from copilot.seed_cache import SeedCache
     from finetune.router import SeedRouter, load_routes
 
     file: Path | None = Path(settings.copilot.routes).expanduser() if settings.copilot.routes else None
     routes = load_routes(file)
-    return SeedRouter(routes, embedder), routes
+    return SeedRouter(routes, SeedCache(embedder, make_home(settings).cache_folder)), routes
 
 
 def make_understander(settings: Settings, index: Index, embedder: OnnxEmbedder) -> Understander:

@@ -99,6 +99,8 @@ def build(
             tell("scan", 0, 0)
             plan = _plan(roots, excluded, old if not rebuild else None, settings, tell)
             if old is not None and not rebuild and _nothing_to_do(plan, old, roots):
+                known = tuple(Quarantined(d, reason) for d, reason in old.quarantine() if d in plan.read)
+                plan = replace(plan, read={}, quarantined=plan.quarantined + known)
                 return _result(old.manifest.version, False, plan, old.manifest.chunk_count, 0, roots)
             cache = EmbeddingCache(
                 home.cache_folder / "embeddings.sqlite", embedder.name, embedder.weights_sha256, embedder.dimension

@@ -15,6 +15,7 @@ import errno
 import os
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -165,15 +166,22 @@ def disk_errors(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise BuildError(
-                f"The disk is full ({doing}). Free some space and run the same command again: it goes on where it stopped, "
-                "and the generation before it still answers."
-            ) from error
+            raise BuildError(_FULL.format(doing=doing)) from error
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise StoreError(
                 f"Cannot write ({doing}): {error.strerror}. Check the permissions, or use another --home."
             ) from error
         raise
+    except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            raise BuildError(_FULL.format(doing=doing)) from error
+        raise StoreError(f"Cannot write ({doing}): {error}. Check the disk, or use another --home.") from error
+
+
+_FULL = (
+    "The disk is full ({doing}). Free some space and run the same command again: it goes on where it stopped, "
+    "and the generation before it still answers."
+)
 
 
 def _sync_folder(folder: Path) -> None:

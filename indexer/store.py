@@ -89,13 +89,25 @@ class Index:
 
     @classmethod
     def open(
-        cls, home: Home, embedder: str | None = None, weights_sha256: str | None = None, chunker: str | None = None
+        cls,
+        home: Home,
+        embedder: str | None = None,
+        weights_sha256: str | None = None,
+        chunker: str | None = None,
+        searchable: bool = True,
     ) -> Index:
-        """Open the generation that answers. What is given must agree with its manifest, else MismatchError."""
+        """Open the generation that answers. What is given must agree with its manifest, else MismatchError.
+
+        With `searchable` every file is mapped now, so that the index goes on answering when its folder is deleted by
+        later builds; without, only the tables are, which spares the start-up of the search libraries.
+        """
         version = home.require_current()
         manifest = read_manifest(home.generation(version))
         check_manifest(manifest, embedder, weights_sha256, chunker)
-        return cls(home.generation(version), manifest)
+        index = cls(home.generation(version), manifest)
+        if searchable:
+            _ = (index.vectors, index.lexical, index._machine_of, index._kind_of)
+        return index
 
     def close(self) -> None:
         """Release the files."""

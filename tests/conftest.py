@@ -1,0 +1,86 @@
+"""What the tests share: no network for any library, and one home with the sample plant per test session."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    TRANSFORMERS_OFFLINE="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+    TOKENIZERS_PARALLELISM="false",
+)
+for _name in [name for name in os.environ if name.startswith("COPILOT_")]:
+    del os.environ[_name]  # settings of whoever runs the tests
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a finished command line left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self):
+        """stdout, which must be one JSON object."""
+        lines = self.out.splitlines()
+        assert len(lines) == 1, self.out
+        return json.loads(lines[0])
+
+    def lines(self):
+        """stdout, which must be one JSON object per line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def run_copilot(*arguments, stdin=b"", cwd=None, env=None) -> Ran:
+    """`copilot ARGUMENTS` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "copilot.cli", *map(str, arguments)],
+        input=stdin, capture_output=True, timeout=240, cwd=cwd or REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(env or {})}, check=False,
+    )  # fmt: skip
+    return Ran(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def command():
+    """The command line as a function of its arguments."""
+    return run_copilot
+
+
+@pytest.fixture(scope="session")
+def plant_home(tmp_path_factory) -> Path:
+    """A home folder with the bundled sample plant, indexed by the real encoder. Not to be written to."""
+    from copilot.sample_plant import plant_folder
+
+    home = tmp_path_factory.mktemp("plant") / "home"
+    ran = run_copilot("index", plant_folder(), "--home", home, "--json")
+    assert ran.code == 0, ran.err
+    return home
+
+
+@pytest.fixture(scope="session")
+def encoder_cache(plant_home) -> Path:
+    """The exported encoder, for homes that a test makes for itself: copying it is quicker than exporting again."""
+    return plant_home / "cache" / "encoder"
+
+
+@pytest.fixture
+def own_home(tmp_path, encoder_cache) -> Path:
+    """An empty home folder that a test may write to, its encoder exported already."""
+    import shutil
+
+    home = tmp_path / "home"
+    shutil.copytree(encoder_cache, home / "cache" / "encoder")
+    return home

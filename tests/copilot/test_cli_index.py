@@ -1,0 +1,155 @@
+"""Indexing from the command line: what is said about added, changed, renamed, removed and unreadable files."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from copilot.cli import run
+
+FIELDS = {
+    "version", "published", "added", "changed", "renamed", "removed", "unchanged", "quarantined", "unreachable", "chunks",
+    "embedded", "seconds",
+}  # fmt: skip
+
+
+@pytest.fixture
+def manuals(tmp_path):
+    folder = tmp_path / "manuals"
+    (folder / "CX-9").mkdir(parents=True)
+    (folder / "CX-9" / "conveyor.md").write_text(
+        "# Conveyor CX-9\n\n## Alarms\n\n| Code | Meaning |\n|---|---|\n| C-101 | Belt slips on the drum |\n", encoding="utf-8"
+    )
+    (folder / "notes.txt").write_text("Grease the bearings of the fan every 500 hours.\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def cli(own_home, capsys):
+    import json
+
+    def call(*arguments):
+        code = run([*map(str, arguments), "--home", str(own_home)])
+        written = capsys.readouterr()
+        return code, json.loads(written.out) if "--json" in arguments else written.out, written.err
+
+    return call
+
+
+def test_a_folder_through_its_life(cli, manuals):
+    code, first, err = cli("index", manuals, "--json")
+    assert code == 0 and set(first) == FIELDS
+    assert first["added"] == ["CX-9/conveyor.md", "notes.txt"] and first["published"] is True
+    assert first["embedded"] == first["chunks"] > 0
+    assert "looking for changes" in err and "\x1b" not in err  # plain lines where there is no terminal
+
+    code, again, _ = cli("index", "--json")
+    assert (code, again["published"], again["unchanged"], again["version"]) == (0, False, 2, first["version"])
+
+    (manuals / "notes.txt").rename(manuals / "fan.txt")
+    (manuals / "CX-9" / "conveyor.md").write_text("# Conveyor CX-9\n\nThe belt is 12 m long.\n", encoding="utf-8")
+    code, changed, _ = cli("index", manuals, "--json")
+    assert changed["changed"] == ["CX-9/conveyor.md"]
+    assert changed["renamed"] == [{"from": "notes.txt", "to": "fan.txt"}]
+
+    (manuals / "fan.txt").unlink()
+    code, gone, _ = cli("index", "--json")
+    assert gone["removed"] == ["fan.txt"]
+
+    code, back, _ = cli("index", "--rollback", "--json")
+    assert code == 0 and back == {"version": changed["version"], "rolled_back": True}
+
+
+def test_unreadable_inputs_are_named_and_exit_code_is_3(cli, manuals):
+    (manuals / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing of the kind")
+    (manuals / "empty.docx").write_bytes(b"")
+    code, result, err = cli("index", manuals, "--json")
+    assert code == 3
+    assert [entry["document"] for entry in result["quarantined"]] == ["broken.pdf", "empty.docx"]
+    assert all(entry["reason"] for entry in result["quarantined"])
+    assert "Left out: broken.pdf: " in err and "Left out: empty.docx: " in err
+    assert len(result["added"]) == 2
+    code, listed, _ = cli("documents", "--json")
+    assert code == 0
+    assert [entry["document"] for entry in listed["quarantined"]] == ["broken.pdf", "empty.docx"]
+
+
+def test_machine_and_kind_are_taken_from_the_flags(cli, manuals):
+    code, _, _ = cli("index", manuals / "notes.txt", "--machine", "Fan F-2", "--kind", "manual")
+    assert code == 0
+    _, listed, _ = cli("documents", "--json")
+    assert [(d["document"], d["machine"], d["kind"]) for d in listed["documents"]] == [("notes.txt", "Fan F-2", "manual")]
+
+
+def test_removed_documents_stay_out(cli, manuals):
+    cli("index", manuals)
+    code, result, _ = cli("remove", "notes.txt", "--json")
+    assert code == 0 and result["removed"] == ["notes.txt"]
+    _, again, _ = cli("index", "--json")
+    assert again["added"] == []
+    _, listed, _ = cli("documents", "--json")
+    assert [entry["document"] for entry in listed["documents"]] == ["CX-9/conveyor.md"]
+
+
+def test_columns_of_an_export_from_the_settings_file(cli, own_home, tmp_path):
+    export = tmp_path / "export.csv"
+    rows = "".join(f"2024-03-{day:02d};Q{day % 2};belt torn again;belt replaced\n" for day in range(1, 21))
+    export.write_text("Wann;Zeile7;Was war;Getan\n" + rows, encoding="utf-8")
+    (own_home / "copilot.toml").write_text(
+        '[indexer.columns]\ndate = "Wann"\nmachine = "Zeile7"\nsymptom = "Was war"\naction = "Getan"\n', encoding="utf-8"
+    )
+    code, _, err = cli("index", export, "--kind", "fault_report")
+    assert code == 0, err
+    _, counted, _ = cli("history", "--by", "machine", "--json")
+    assert {group["key"]: group["reports"] for group in counted["groups"]} == {"Q0": 10, "Q1": 10}
+
+
+def test_another_embedder_is_refused_with_the_remedy(cli, manuals, own_home):
+    cli("index", manuals)
+    (own_home / "copilot.toml").write_text("[indexer]\nmax_tokens = 128\n", encoding="utf-8")
+    code, _, err = cli("index")
+    assert code == 1 and "`copilot index --rebuild`" in err
+    code, out, _ = cli("index", "--rebuild")
+    assert code == 0 and out.startswith("Indexed: 2 added")
+
+
+def test_doctor_finds_a_damaged_file(cli, manuals, own_home):
+    cli("index", manuals)
+    (damaged,) = own_home.glob("index/2*/vectors.faiss")
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 0xFF
+    damaged.write_bytes(bytes(content))
+    code, report, _ = cli("doctor", "--json")
+    assert code == 1 and report["ok"] is False
+    (broken,) = [check for check in report["checks"] if check["state"] == "broken"]
+    assert broken["name"] == "index" and "vectors.faiss is damaged" in broken["detail"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_watch_follows_a_new_file_and_ends_on_interrupt(manuals, own_home):
+    import json
+
+    from conftest import REPOSITORY
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "copilot.cli", "index", str(manuals), "--watch", "--json", "--home", str(own_home)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    try:
+        assert len(json.loads(process.stdout.readline())["added"]) == 2
+        while "Watching" not in process.stderr.readline():
+            pass
+        time.sleep(1)  # the watcher starts after its message
+        (manuals / "new.txt").write_text("The lamp of the door is a 24 V type.\n", encoding="utf-8")
+        assert json.loads(process.stdout.readline())["added"] == ["new.txt"]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("Interrupted.") and "Traceback" not in err
