@@ -86,6 +86,7 @@ def _prefixed(prefix: str, digits: str, separators: tuple[str, ...] = ("", " ", 
     for spelling in dict.fromkeys(spellings):
         yield f"{spelling}?"
         yield f"what does {spelling} mean"
+    yield f"What does {prefix}{digits} mean?"
     shown = prefix + digits
     for word in ("alarm", "error", "fault", "Alarm", "error code"):
         yield f"{word} {shown}"

@@ -31,7 +31,7 @@ from indexer.encoder import available_cores
 from indexer.model_folder import resolve_model
 
 # One token each in the default model's vocabulary, so that a text's length in tokens is known.
-WORDS = (  # noqa: SIM905, a list of quoted words is harder to read
+WORDS = (
     "valve motor pressure pump belt sensor alarm oil water gear shaft cable switch error replace check remove open "
     "close clean front rear left right upper lower speed power supply unit control panel reset stop start machine tool"
 ).split()

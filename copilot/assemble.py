@@ -114,9 +114,7 @@ def make_rarity(index: Index) -> Rarity:
     return rarity
 
 
-def make_copilot(
-    settings: Settings, index: Index, embedder: OnnxEmbedder, generator: str | None = None
-) -> Copilot:
+def make_copilot(settings: Settings, index: Index, embedder: OnnxEmbedder, generator: str | None = None) -> Copilot:
     """Everything that answers questions, over an opened index. `generator` stands in for the setting."""
     from copilot.engine import Copilot
     from copilot.evidence import EvidenceJudge
@@ -124,7 +122,9 @@ def make_copilot(
 
     rarity = make_rarity(index)
     threshold = settings.copilot.evidence_threshold
-    judge = EvidenceJudge(embedder, rarity) if threshold is None else EvidenceJudge(embedder, rarity, threshold=threshold)
+    judge = (
+        EvidenceJudge(embedder, rarity) if threshold is None else EvidenceJudge(embedder, rarity, threshold=threshold)
+    )
     router, routes = make_router(settings, embedder)
     return Copilot(
         knowledge=index,

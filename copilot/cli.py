@@ -1,279 +1,308 @@
 """The command line: its verbs and their options. What a verb does stands in `copilot.commands`.
 
-This module is imported for every `--help`, so it imports next to nothing; each verb imports what it needs.
+This module runs for every `--help` and every question, so it imports next to nothing: argparse, one parser for the verb
+that was called, and what that verb needs. (typer was tried: with pydantic behind it, it costs a third of a second.)
 Exit codes: 0 done; 1 an error of ours, in one line; 2 wrong usage; 3 done, but some inputs were left out; 130 Ctrl-C.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Sequence
-from enum import StrEnum
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from copilot.config import Settings
 
-
-class Kind(StrEnum):
-    """What --kind takes."""
-
-    MANUAL = "manual"
-    FAULT_REPORT = "fault_report"
+_INTERRUPTED = 130
+_MOST_HITS = 1000
+_KINDS = ("manual", "fault_report")
+_BY = ("machine", "code", "component", "failure_mode", "month")
 
 
-class By(StrEnum):
-    """What --by takes."""
+class _Usage(Exception):
+    """The words of the command line do not fit; holds the usage and what is wrong."""
 
-    MACHINE = "machine"
-    CODE = "code"
-    COMPONENT = "component"
-    FAILURE_MODE = "failure_mode"
-    MONTH = "month"
+    def __init__(self, usage: str, message: str) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
-_GROUP: dict[str, Any] = {
-    "add_completion": False,
-    "rich_markup_mode": None,
-    "pretty_exceptions_enable": False,
-    "context_settings": {"help_option_names": ["-h", "--help"]},
-}
-app = typer.Typer(help="Answers from your factory's own manuals and fault reports, offline.", **_GROUP)
-history_app = typer.Typer(help="Count past fault reports, or find those like a text.", **_GROUP)
-eval_app = typer.Typer(help="Score retrieval or answers on questions with known places.", **_GROUP)
-app.add_typer(history_app, name="history")
-app.add_typer(eval_app, name="eval")
-
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Home folder (else COPILOT_HOME, else the user's data folder).")
-]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings file (else copilot.toml in the home folder).")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came from.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Machine = Annotated[str | None, typer.Option("--machine", "-m", help="Keep to this machine.")]
-Generator = Annotated[str | None, typer.Option("--generator", help="What writes the answer: extractive.")]
-K = Annotated[int, typer.Option("-k", min=1, max=1000, help="How many hits.")]
-File = Annotated[Path | None, typer.Option("--file", help='JSONL, one {"id", "question", "machine"} a line; - is stdin.')]
-Words = Annotated[list[str] | None, typer.Argument(metavar="QUESTION", help="The question; - reads it from stdin.")]
-Questions = Annotated[Path, typer.Argument(metavar="FILE", help="JSONL with question, document, page, expected ...")]
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _Usage(self.format_usage(), message)
 
 
-@app.callback(invoke_without_command=True)
-def start(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
-    if version:
-        from importlib.metadata import PackageNotFoundError
-        from importlib.metadata import version as installed
+class Verb(NamedTuple):
+    """One verb: what it is for, its options (`add`), and what it runs."""
 
-        from copilot import terminal
-
-        try:
-            terminal.write(f"factory-copilot {installed('factory-copilot')}")
-        except PackageNotFoundError:
-            terminal.write("factory-copilot (not installed, run from its sources)")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+    help: str
+    add: Callable[[_Parser], None]
+    run: Callable[[argparse.Namespace], int]
 
 
-@app.command()
-def demo(home: Home = None, config: Config = None, debug: Debug = False) -> int:
-    """Index the bundled sample plant and ask it questions."""
-    from copilot import demo as sample
-
-    return sample.run(_settings(home, config), home)
-
-
-@app.command()
-def index(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Folders or files; none: all given before.")] = None,
-    machine: Annotated[str | None, typer.Option("--machine", "-m", help="The machine these documents belong to.")] = None,
-    kind: Annotated[Kind | None, typer.Option("--kind", help="What they are, where it should not be guessed.")] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay and follow changes.")] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read everything again.")] = False,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the index before this one.")] = False,
-    no_ocr: Annotated[bool, typer.Option("--no-ocr", help="Leave scanned pages unread.")] = False,
-    as_json: Json = False,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """Index manuals and fault reports; unchanged files cost nothing."""
-    from copilot.commands import index as command
-    from copilot.commands.common import UsageError
-
-    settings = _settings(home, config, {"indexer": {"ocr": False if no_ocr else None}})
-    if rollback:
-        if paths or watch or rebuild or machine is not None or kind is not None:
-            raise UsageError("--rollback goes with no PATH and no other option but --home and --json")
-        return command.rollback(settings, as_json)
-    chosen = kind.value if kind else None
-    return command.index(settings, paths or (), machine, chosen, rebuild=rebuild, watch=watch, as_json=as_json)
+def _hits(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= _MOST_HITS:
+        raise argparse.ArgumentTypeError(f"{count} is not from 1 to {_MOST_HITS}")
+    return count
 
 
-@app.command()
-def documents(as_json: Json = False, home: Home = None, config: Config = None, debug: Debug = False) -> int:
-    """List the indexed documents and what could not be read of them."""
-    from copilot.commands import index as command
-
-    return command.documents(_settings(home, config), as_json)
+def _common(parser: _Parser) -> None:
+    parser.add_argument("--home", type=Path, help="home folder (else COPILOT_HOME, else the user's data folder)")
+    parser.add_argument("--config", type=Path, help="settings file (else copilot.toml in the home folder)")
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
 
 
-@app.command()
-def remove(
-    names: Annotated[list[str], typer.Argument(metavar="DOCUMENT", help="As `copilot documents` shows them.")],
-    as_json: Json = False,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """Take documents out of the index."""
-    from copilot.commands import index as command
-
-    return command.remove(_settings(home, config), names, as_json)
+def _json(parser: _Parser) -> None:
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
 
 
-@app.command()
-def search(
-    words: Words = None,
-    file: File = None,
-    k: K = 10,
-    machine: Machine = None,
-    as_json: Json = False,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """Find passages, codes first."""
-    from copilot.commands import search as command
-
-    return command.search(_settings(home, config), words or (), file, k, machine, as_json)
+def _machine(parser: _Parser, what: str = "keep to this machine") -> None:
+    parser.add_argument("--machine", "-m", metavar="M", help=what)
 
 
-@app.command()
-def ask(
-    words: Words = None,
-    file: File = None,
-    machine: Machine = None,
-    generator: Generator = None,
-    as_json: Json = False,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """Answer a question, with quotes, documents and pages."""
-    from copilot.commands import ask as command
-
-    return command.ask(_settings(home, config), words or (), file, machine, generator, as_json)
+def _generator(parser: _Parser) -> None:
+    parser.add_argument("--generator", metavar="G", help="what writes the answer: extractive")
 
 
-@app.command()
-def chat(
-    machine: Machine = None,
-    generator: Generator = None,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """Ask one question after another."""
-    from copilot.commands import ask as command
-
-    return command.chat(_settings(home, config), machine, generator)
+def _k(parser: _Parser) -> None:
+    parser.add_argument("-k", type=_hits, default=10, help="how many hits, 10 by default")
 
 
-@app.command()
-def route(
-    questions: Annotated[list[str] | None, typer.Argument(metavar="QUESTION", help="One or more questions.")] = None,
-    file: File = None,
-    as_json: Json = False,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """Say which kind of question each question is."""
-    from copilot.commands import search as command
-
-    return command.route(_settings(home, config), questions or (), file, as_json)
+def _questions(parser: _Parser) -> None:
+    parser.add_argument("words", nargs="*", metavar="QUESTION", help="the question; - reads it from stdin")
+    _file(parser)
 
 
-@history_app.callback(invoke_without_command=True)
-def history(
-    context: typer.Context,
-    by: Annotated[By, typer.Option("--by", help="What to count by.")] = By.MACHINE,
-    machine: Machine = None,
-    since: Annotated[str | None, typer.Option("--since", help="From YYYY, YYYY-MM or YYYY-MM-DD on.")] = None,
-    as_json: Json = False,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """Count past fault reports, or find those like a text."""
-    if context.invoked_subcommand is not None:
-        context.obj = {"machine": machine, "json": as_json, "home": home, "config": config}
-        return 0
-    from copilot.commands import history as command
-
-    return command.count(_settings(home, config), by.value, machine, since, as_json)
+def _file(parser: _Parser) -> None:
+    parser.add_argument("--file", type=Path, help='JSONL, one {"id", "question", "machine"} a line; - is stdin')
 
 
-@history_app.command()
-def similar(
-    context: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="TEXT", help="What is happening.")],
-    k: K = 10,
-    machine: Machine = None,
-    as_json: Json = False,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """Find the fault reports most like a text, and what was done."""
-    from copilot.commands import history as command
-
-    before = context.obj or {}
-    settings = _settings(home or before.get("home"), config or before.get("config"))
-    return command.similar(settings, words, k, machine or before.get("machine"), as_json or before.get("json", False))
-
-
-@eval_app.command("retrieval")
-def eval_retrieval(
-    file: Questions, k: K = 10, as_json: Json = False, home: Home = None, config: Config = None, debug: Debug = False
-) -> int:
-    """hit@1, hit@5 and MRR of the right page."""
-    from copilot.commands import eval as command
-
-    return command.retrieval(_settings(home, config), file, k, as_json)
-
-
-@eval_app.command("answers")
-def eval_answers(
-    file: Questions,
-    generator: Generator = None,
-    as_json: Json = False,
-    home: Home = None,
-    config: Config = None,
-    debug: Debug = False,
-) -> int:
-    """How many questions are answered rightly, and how many unanswerable ones are refused."""
-    from copilot.commands import eval as command
-
-    return command.answers(_settings(home, config), file, generator, as_json)
-
-
-@app.command()
-def doctor(as_json: Json = False, home: Home = None, config: Config = None, debug: Debug = False) -> int:
-    """Check that everything is there and whole."""
-    from copilot.commands import doctor as command
-
-    return command.doctor(_settings(home, config), as_json)
-
-
-def _settings(home: Path | None, config: Path | None, flags: dict[str, dict[str, Any]] | None = None) -> Settings:
+def _settings(args: argparse.Namespace, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
     from copilot.config import load_settings
 
-    return load_settings(home, config, flags)
+    return load_settings(args.home, args.config, flags)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from copilot import demo
+
+    return demo.run(_settings(args), args.home)
+
+
+def _add_index(parser: _Parser) -> None:
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="folders or files; none: all given before")
+    _machine(parser, "the machine these documents belong to")
+    parser.add_argument("--kind", choices=_KINDS, help="what they are, where it should not be guessed")
+    parser.add_argument("--watch", action="store_true", help="stay and follow changes")
+    parser.add_argument("--rebuild", action="store_true", help="read everything again")
+    parser.add_argument("--rollback", action="store_true", help="go back to the index before this one")
+    parser.add_argument("--no-ocr", action="store_true", help="leave scanned pages unread")
+    _json(parser)
+
+
+def _index(args: argparse.Namespace) -> int:
+    from copilot.commands import index
+    from copilot.commands.common import UsageError
+
+    settings = _settings(args, {"indexer": {"ocr": False if args.no_ocr else None}})
+    if args.rollback:
+        if args.paths or args.watch or args.rebuild or args.machine is not None or args.kind:
+            raise UsageError("--rollback goes with no PATH and no other option but --home and --json")
+        return index.rollback(settings, args.as_json)
+    return index.index(
+        settings, args.paths, args.machine, args.kind, rebuild=args.rebuild, watch=args.watch, as_json=args.as_json
+    )
+
+
+def _documents(args: argparse.Namespace) -> int:
+    from copilot.commands import index
+
+    return index.documents(_settings(args), args.as_json)
+
+
+def _add_remove(parser: _Parser) -> None:
+    parser.add_argument("names", nargs="+", metavar="DOCUMENT", help="as `copilot documents` shows them")
+    _json(parser)
+
+
+def _remove(args: argparse.Namespace) -> int:
+    from copilot.commands import index
+
+    return index.remove(_settings(args), args.names, args.as_json)
+
+
+def _add_search(parser: _Parser) -> None:
+    for add in (_questions, _k, _machine, _json):
+        add(parser)
+
+
+def _search(args: argparse.Namespace) -> int:
+    from copilot.commands import search
+
+    return search.search(_settings(args), args.words, args.file, args.k, args.machine, args.as_json)
+
+
+def _add_ask(parser: _Parser) -> None:
+    for add in (_questions, _machine, _generator, _json):
+        add(parser)
+
+
+def _ask(args: argparse.Namespace) -> int:
+    from copilot.commands import ask
+
+    return ask.ask(_settings(args), args.words, args.file, args.machine, args.generator, args.as_json)
+
+
+def _add_chat(parser: _Parser) -> None:
+    _machine(parser)
+    _generator(parser)
+
+
+def _chat(args: argparse.Namespace) -> int:
+    from copilot.commands import ask
+
+    return ask.chat(_settings(args), args.machine, args.generator)
+
+
+def _add_route(parser: _Parser) -> None:
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help="one or more questions")
+    _file(parser)
+    _json(parser)
+
+
+def _route(args: argparse.Namespace) -> int:
+    from copilot.commands import search
+
+    return search.route(_settings(args), args.questions, args.file, args.as_json)
+
+
+def _add_history(parser: _Parser) -> None:
+    parser.add_argument("--by", choices=_BY, default="machine", help="what to count by")
+    _machine(parser)
+    parser.add_argument("--since", metavar="D", help="from YYYY, YYYY-MM or YYYY-MM-DD on")
+    _json(parser)
+    parser.epilog = "copilot history similar TEXT finds the reports most like a text."
+
+
+def _history(args: argparse.Namespace) -> int:
+    from copilot.commands import history
+
+    return history.count(_settings(args), args.by, args.machine, args.since, args.as_json)
+
+
+def _add_similar(parser: _Parser) -> None:
+    parser.add_argument("words", nargs="+", metavar="TEXT", help="what is happening")
+    for add in (_k, _machine, _json):
+        add(parser)
+
+
+def _similar(args: argparse.Namespace) -> int:
+    from copilot.commands import history
+
+    return history.similar(_settings(args), args.words, args.k, args.machine, args.as_json)
+
+
+def _add_eval(parser: _Parser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="JSONL: question, answerable, document, page, expected")
+    _json(parser)
+
+
+def _add_eval_retrieval(parser: _Parser) -> None:
+    _add_eval(parser)
+    _k(parser)
+
+
+def _add_eval_answers(parser: _Parser) -> None:
+    _add_eval(parser)
+    _generator(parser)
+
+
+def _eval_retrieval(args: argparse.Namespace) -> int:
+    from copilot.commands import eval
+
+    return eval.retrieval(_settings(args), args.file, args.k, args.as_json)
+
+
+def _eval_answers(args: argparse.Namespace) -> int:
+    from copilot.commands import eval
+
+    return eval.answers(_settings(args), args.file, args.generator, args.as_json)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from copilot.commands import doctor
+
+    return doctor.doctor(_settings(args), args.as_json)
+
+
+VERBS: Mapping[str, Verb] = {
+    "demo": Verb("index the bundled sample plant and ask it questions", lambda parser: None, _demo),
+    "index": Verb("index manuals and fault reports; unchanged files cost nothing", _add_index, _index),
+    "documents": Verb("list the indexed documents and what could not be read of them", _json, _documents),
+    "remove": Verb("take documents out of the index", _add_remove, _remove),
+    "search": Verb("find passages, codes first", _add_search, _search),
+    "ask": Verb("answer a question, with quotes, documents and pages", _add_ask, _ask),
+    "chat": Verb("ask one question after another", _add_chat, _chat),
+    "route": Verb("say which kind of question each question is", _add_route, _route),
+    "history": Verb("count past fault reports", _add_history, _history),
+    "history similar": Verb("find the fault reports most like a text", _add_similar, _similar),
+    "eval retrieval": Verb("hit@1, hit@5 and MRR of the right page", _add_eval_retrieval, _eval_retrieval),
+    "eval answers": Verb("how many answers and refusals are right", _add_eval_answers, _eval_answers),
+    "doctor": Verb("check that everything is there and whole", _json, _doctor),
+}
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {name:<{width}}{verb.help}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            "Usage: copilot VERB ...   (copilot VERB --help says more; copilot --version)",
+            "",
+            "Answers from your factory's own manuals and fault reports, offline.",
+            "",
+            *lines,
+        ]
+    )
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"factory-copilot {version('factory-copilot')}"
+    except PackageNotFoundError:
+        return "factory-copilot (not installed, run from its sources)"
+
+
+def _carry_out(words: Sequence[str]) -> int:
+    from copilot import terminal
+
+    if not words or words[0] in ("--help", "-h", "help"):
+        terminal.write(_overview())
+        return 0
+    if words[0] == "--version":
+        terminal.write(_version())
+        return 0
+    name = " ".join(words[:2]) if " ".join(words[:2]) in VERBS else words[0]
+    if name not in VERBS:
+        below = [verb for verb in VERBS if verb.startswith(f"{name} ")]
+        if below and len(words) > 1 and words[1] in ("--help", "-h"):
+            terminal.write("\n".join(f"copilot {verb}: {VERBS[verb].help}" for verb in below))
+            return 0
+        known = below or VERBS
+        raise _Usage(
+            "Usage: copilot VERB ...\n", f"there is no '{' '.join(words[:2])}'; choose from {', '.join(known)}"
+        )
+    verb = VERBS[name]
+    parser = _Parser(prog=f"copilot {name}", description=f"{verb.help[0].upper()}{verb.help[1:]}.", allow_abbrev=False)
+    verb.add(parser)
+    _common(parser)
+    return verb.run(parser.parse_intermixed_args(words[len(name.split()) :]))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -281,22 +310,27 @@ def run(arguments: Sequence[str]) -> int:
     from copilot import terminal
 
     words = list(arguments)
-    options = words[: words.index("--")] if "--" in words else words
-    debug = "--debug" in options
+    debug = "--debug" in (words[: words.index("--")] if "--" in words else words)
     terminal.prepare(debug)
     try:
-        code = app(words, prog_name="copilot", standalone_mode=False)
+        code = _carry_out(words)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
+        return code
+    except SystemExit as done:  # argparse ends so after --help
+        return done.code if isinstance(done.code, int) else 0
+    except KeyboardInterrupt:
         kept = "The work done is kept; the same command goes on from there." if words[:1] == ["index"] else ""
         terminal.note(f"Interrupted. {kept}".strip())
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:
         terminal.discard_output()
         return 141  # as a program ended by SIGPIPE
+    except _Usage as error:
+        sys.stderr.write(error.usage)
+        terminal.note(f"Error: {error}")
+        return 2
     except Exception as error:
-        if debug and not _is_usage(error):
+        if debug:
             sys.excepthook(type(error), error, error.__traceback__)
         return _explain(error)
 
@@ -309,9 +343,6 @@ def _explain(error: Exception) -> int:
     from finetune.errors import FinetuneError
     from indexer.errors import IndexerError
 
-    if _is_usage(error):
-        error.show()  # type: ignore[attr-defined]
-        return 2
     if isinstance(error, CopilotError | FinetuneError | IndexerError):
         terminal.note(f"Error: {error}")
         return 2 if isinstance(error, UsageError) else 1
@@ -320,11 +351,6 @@ def _explain(error: Exception) -> int:
         "Run the same command with --debug to see where it comes from."
     )
     return 1
-
-
-def _is_usage(error: Exception) -> bool:
-    """Whether the command-line parser raised it: its errors know how to show themselves."""
-    return hasattr(error, "show") and any(base.__name__ == "ClickException" for base in type(error).__mro__)
 
 
 def main() -> None:

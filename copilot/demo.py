@@ -22,15 +22,21 @@ class DemoQuestion(NamedTuple):
 
 
 QUESTIONS = (
-    DemoQuestion("a code, written in another way than in the manual", "What should I do when E207 shows up on the press?"),
+    DemoQuestion(
+        "a code, written in another way than in the manual", "What should I do when E207 shows up on the press?"
+    ),
     DemoQuestion("a whole procedure, its warnings first", "How do I swap the tool halves in the press?"),
-    DemoQuestion("a value with its unit", "At what pressure does the relief valve of the press open?"),
-    DemoQuestion("a maintenance interval", "How often is the door window of the machining centre exchanged?"),
+    DemoQuestion("a value with its unit", "What torque for the bolts that hold the main cylinder of the press?"),
+    DemoQuestion("a maintenance interval", "How often do the column bushings of the press get grease?"),
     DemoQuestion("what helped last time", "What did we do last time the glue nozzle was blocked?", "PK-3"),
     DemoQuestion("a Chinese manual, asked in Chinese", "err 3 是什么原因？", "AC-75"),
-    DemoQuestion("a Chinese procedure", "换机油和机油滤芯的步骤", "AC-75"),
+    DemoQuestion("a Chinese procedure", "怎样更换油分芯？", "AC-75"),
     DemoQuestion("a code that no document has", "What does alarm E-230 mean on the press?", "HP-200"),
-    DemoQuestion("a question that the documents do not answer", "What is the IP address of the press controller?", "HP-200"),
+    DemoQuestion(
+        "a question that the documents do not answer",
+        "How much refrigerant does the cabinet cooler of the packing line hold?",
+        "PK-3",
+    ),
 )
 
 
@@ -49,7 +55,9 @@ def run(settings: Settings, home: Path | None) -> int:
     result = run_build(settings, [plant_folder()])
     name_quarantined(result.quarantined)
     made = "indexed" if result.published else "indexed before"
-    terminal.write(f"Sample plant {made}: {result.chunks} passages of {len(result.added) or result.unchanged} documents.\n")
+    terminal.write(
+        f"Sample plant {made}: {result.chunks} passages of {len(result.added) or result.unchanged} documents.\n"
+    )
     with opened_copilot(settings) as (copilot, _):
         for number, asked in enumerate(QUESTIONS, 1):
             machine = f" (machine: {asked.machine})" if asked.machine else ""

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from copilot.types import Understanding
-from indexer.analysis import question_tokens
+from indexer.analysis import is_chinese, question_tokens
+from indexer.chunk import is_heading_alone
 from indexer.lexical_index import top
 from indexer.protocols import Embedder
 from indexer.store import Index
@@ -28,6 +29,8 @@ class RetrieveSettings:
 
     candidates: int = 100
     dense_weight: float = 0.6
+    dense_weight_chinese: float = 0.1  # for a body that knows no Chinese; a bilingual one deserves `dense_weight`
+    heading_alone_weight: float = 0.6  # a heading with nothing under it answers nothing
     code_hits: int = 6
     report_share: float = 0.5  # of the hits of a plain search, at most, while manuals have any to offer
     max_question_tokens: int = 128
@@ -114,11 +117,16 @@ class HybridRetriever:
         if not len(positions):
             return []
         cosine = self._index.vectors.vectors(positions) @ vector[0]
-        score = _fuse(lexical[positions], cosine, settings.dense_weight)
+        dense_weight = settings.dense_weight_chinese if is_chinese(question) else settings.dense_weight
+        score = _fuse(lexical[positions], cosine, dense_weight)
         chunks = self._index.chunks_at([int(p) for p in positions])
-        score *= np.array([weights.get(_collection(chunk.kind), 1.0) for chunk in chunks], dtype=np.float32)
+        score *= np.array([self._weight(chunk, weights) for chunk in chunks], dtype=np.float32)
         order = np.lexsort((positions, -score))[:k]
         return [(chunks[i], float(score[i])) for i in order]
+
+    def _weight(self, chunk: Chunk, weights: Mapping[DocumentKind, float]) -> float:
+        alone = self._settings.heading_alone_weight if is_heading_alone(chunk) else 1.0
+        return alone * weights.get(_collection(chunk.kind), 1.0)
 
 
 def _fuse(

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from indexer.embedding_cache import EmbeddingCache
 from indexer.errors import IndexerError, ReadError, StoreError
@@ -26,11 +25,8 @@ from indexer.store import Index, read_manifest
 from indexer.types import DocumentKind, Quarantined
 from indexer.worker import Job, extract_all
 
-
-class Progress(Protocol):
-    """Told how far a stage is; `total` may grow while files are read."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+Progress = Callable[[str, int, int], None]
+"""Told the stage, how much of it is done and how much there is; the total may grow while files are read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from indexer.types import (
     WarningNote,
 )
 
-CHUNKER = "headings+procedures+rows/1"
+CHUNKER = "headings+procedures+rows/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,14 @@ def warning_signal(text: str) -> str | None:
 
 def embedding_text(chunk: Chunk) -> str:
     """What the encoder and BM25 read of a chunk: its heading path above its text."""
+    if is_heading_alone(chunk):
+        return " > ".join(chunk.heading)
     return f"{' > '.join(chunk.heading)}\n{chunk.text}" if chunk.heading else chunk.text
+
+
+def is_heading_alone(chunk: Chunk) -> bool:
+    """Whether a chunk is a heading with nothing under it: it can be found, but answers nothing."""
+    return bool(chunk.heading) and chunk.text == chunk.heading[-1]
 
 
 def chunk_document(document: Document, settings: ChunkSettings, count_tokens: TokenCounter) -> Chunked:
@@ -133,6 +140,7 @@ class _Chunker:
 
     def _sections(self) -> Iterator[_Section]:
         """Runs of blocks under one heading. A heading with nothing under it before a deeper one yields no section."""
+        contents = _contents_lines(self.document)
         stack: list[tuple[int, str]] = []
         number = 0
         current = _Section((), number, 1)
@@ -140,7 +148,9 @@ class _Chunker:
         for page in self.document.pages:
             ocr = page.status is PageStatus.OCR
             blocks = page.blocks or ((Block(BlockKind.PARAGRAPH, page.text),) if page.text.strip() else ())
-            for block in blocks:
+            for index, block in enumerate(blocks):
+                if (page.number, index) in contents:
+                    continue
                 if block.kind is not BlockKind.HEADING:
                     current.blocks.append((page.number, block, ocr))
                     pending = False
@@ -447,6 +457,34 @@ class _Chunker:
                 if (chunk.id, code) not in defined:
                     defined.add((chunk.id, code))
                     self._register(code, (), " ".join(chunk.heading)[:120], "", chunk, chunk.pages[0], False)
+
+
+_CONTENTS_LINE = re.compile(r"^(?P<title>.*?\S)[\s.·…_-]*\s(?:\d{1,4}|[ivxlc]{1,6}|[A-Z]?\d{0,2}-\d{1,3})\s*$")
+
+
+def _contents_lines(document: Document) -> set[tuple[int, int]]:
+    """(page, block) of the lines of a table of contents: a title that is a heading elsewhere, and a page number.
+
+    They would be found in place of the section they point to. A few such lines by chance are left alone.
+    """
+    headings = {
+        _squeezed(block.text) for page in document.pages for block in page.blocks if block.kind is BlockKind.HEADING
+    }
+    headings |= {_squeezed(title) for _, title, _ in document.outline}
+    found: set[tuple[int, int]] = set()
+    for page in document.pages:
+        for index, block in enumerate(page.blocks):
+            if block.kind in (BlockKind.TABLE, BlockKind.CODE) or not block.text.strip():
+                continue
+            lines = block.text.strip().splitlines()
+            matches = [_CONTENTS_LINE.match(line.strip()) for line in lines]
+            if all(match and _squeezed(match["title"]) in headings for match in matches):
+                found.add((page.number, index))
+    return found if len(found) >= 4 else set()
+
+
+def _squeezed(title: str) -> str:
+    return re.sub(r"[\W_]+", "", title).casefold()
 
 
 def _groups(units: Sequence[_Unit], limit: int) -> Iterator[list[_Unit]]:

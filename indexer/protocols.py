@@ -32,11 +32,21 @@ class DocumentReader(Protocol):
 class Embedder(Protocol):
     """Maps texts to unit vectors. Documents and questions are separate, so that models with prefixes fit."""
 
-    name: str
-    """What the manifest records, e.g. "all-MiniLM-L6-v2"."""
-    weights_sha256: str
-    dimension: int
-    max_tokens: int
+    @property
+    def name(self) -> str:
+        """What the manifest records, e.g. "all-MiniLM-L6-v2"."""
+        ...
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest of the weights; another one means another index."""
+        ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int: ...
 
     def embed_documents(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> FloatMatrix:
         """Return (n, dimension) float32, L2-normalised, row i for texts[i]. `progress` gets the texts done so far.

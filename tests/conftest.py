@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
-os.environ.update(
-    HF_HUB_OFFLINE="1",
-    TRANSFORMERS_OFFLINE="1",
-    GRADIO_ANALYTICS_ENABLED="False",
-    TOKENIZERS_PARALLELISM="false",
-)
-for _name in [name for name in os.environ if name.startswith("COPILOT_")]:
-    del os.environ[_name]  # settings of whoever runs the tests
-
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -22,6 +12,16 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
+
+# Before any library is imported: none of those above reads these.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    TRANSFORMERS_OFFLINE="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+    TOKENIZERS_PARALLELISM="false",
+)
+for _name in [name for name in os.environ if name.startswith("COPILOT_")]:
+    del os.environ[_name]  # settings of whoever runs the tests
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ DONE = 0
 FAILED = 1
 USAGE = 2
 PARTLY = 3  # done, but some inputs could not be taken; they are named on stderr
-INTERRUPTED = 130
 
 
 class UsageError(CopilotError):

@@ -19,7 +19,17 @@ from copilot.commands.common import DONE, FAILED
 from copilot.config import Settings
 from indexer.errors import IndexerError, NoIndexError
 
-_PACKAGES = ("numpy", "onnxruntime", "faiss-cpu", "tokenizers", "openvino", "torch", "transformers", "pypdfium2", "gradio")
+_PACKAGES = (
+    "numpy",
+    "onnxruntime",
+    "faiss-cpu",
+    "tokenizers",
+    "openvino",
+    "torch",
+    "transformers",
+    "pypdfium2",
+    "gradio",
+)
 _LITTLE_SPACE = 1 << 30  # bytes: a warning
 _NO_SPACE = 100 << 20  # bytes: an index cannot be written
 
@@ -55,7 +65,9 @@ def doctor(settings: Settings, as_json: bool) -> int:
             {
                 "ok": not broken,
                 "home": str(settings.home),
-                "checks": [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks],
+                "checks": [
+                    {"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks
+                ],
             }
         )
     else:
@@ -68,11 +80,8 @@ Findings = Iterator[tuple[State, str]]
 
 
 def _python(_: Settings) -> Findings:
-    found = f"{platform.python_version()} ({platform.machine()}, {platform.system()})"
-    if sys.version_info < (3, 11):
-        yield State.BROKEN, f"{found}; install Python 3.11 or newer"
-    else:
-        yield State.OK, found
+    found = f"{platform.python_version()} ({platform.machine()}, {platform.system()}), {sys.executable}"
+    yield State.OK, found  # an older one cannot install or even read this package
 
 
 def _packages(_: Settings) -> Findings:
@@ -82,7 +91,9 @@ def _packages(_: Settings) -> Findings:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             missing.append(name)
-    needed = [name for name in missing if name not in ("factory-copilot", "openvino", "gradio", "torch", "transformers")]
+    needed = [
+        name for name in missing if name not in ("factory-copilot", "openvino", "gradio", "torch", "transformers")
+    ]
     if needed:
         yield State.BROKEN, f"not installed: {', '.join(needed)}; run pip install --force-reinstall factory-copilot"
     elif missing:
@@ -123,7 +134,10 @@ def _ocr(settings: Settings) -> Findings:
     if not settings.indexer.ocr:
         yield State.OK, "switched off by the settings"
     elif program is None:
-        yield State.WARNING, "tesseract is not installed: scanned pages give no text (Debian: apt-get install tesseract-ocr)"
+        yield (
+            State.WARNING,
+            "tesseract is not installed: scanned pages give no text (Debian: apt-get install tesseract-ocr)",
+        )
     else:
         listed = subprocess.run([program, "--list-langs"], capture_output=True, text=True, timeout=20, check=False)
         there = set(listed.stdout.split())
@@ -164,11 +178,16 @@ def _index(settings: Settings) -> Findings:
         return
     with index:
         manifest = index.manifest
-        damaged = [name for name, stamp in manifest.files.items() if file_sha256(index.folder / name) != stamp.split(":")[1]]
+        damaged = [
+            name for name, stamp in manifest.files.items() if file_sha256(index.folder / name) != stamp.split(":")[1]
+        ]
         if damaged:
-            yield State.BROKEN, (
-                f"{index.folder / damaged[0]} is damaged (its sha256 differs); run `copilot index --rollback` or "
-                "`copilot index --rebuild`"
+            yield (
+                State.BROKEN,
+                (
+                    f"{index.folder / damaged[0]} is damaged (its sha256 differs); run `copilot index --rollback` or "
+                    "`copilot index --rebuild`"
+                ),
             )
             return
         yield (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from copilot.commands.ask import opened_copilot
 from copilot.commands.common import DONE, AskedLine, InputError, answer_lines
 from copilot.config import Settings
 from copilot.evaluate import GoldQuestion, gold_question, score_answers, score_retrieval
+from indexer.types import Hit
 
 Found = TypeVar("Found")
 
@@ -23,12 +24,12 @@ def retrieval(settings: Settings, file: Path, k: int, as_json: bool) -> int:
     with assemble.open_index(settings, embedder) as index:
         retriever = assemble.make_retriever(settings, index, embedder)
 
-        def hits(gold: GoldQuestion) -> object:
+        def hits(gold: GoldQuestion) -> Sequence[Hit]:
             named = find_machine(gold.machine, index.machines()) if gold.machine else None
             return retriever.search(gold.question, max(k, 5), named[0] if named else None)
 
         found, code = _answered(file, hits)
-    scores = score_retrieval(found, max(k, 5))  # type: ignore[arg-type]
+    scores = score_retrieval(found, max(k, 5))
     if not scores.n:
         raise InputError(f'{file} has no question with a "document"; nothing can be scored')
     if as_json:
@@ -98,6 +99,6 @@ def _answered(file: Path, answer: Callable[[GoldQuestion], Found]) -> tuple[list
     return found, answer_lines(file, False, one) or DONE
 
 
-def _name(what: str, ids: object) -> None:
-    if listed := ", ".join(ids):  # type: ignore[call-overload]
+def _name(what: str, ids: Iterable[str]) -> None:
+    if listed := ", ".join(ids):
         terminal.write(f"{what}: {listed}")

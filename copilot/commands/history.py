@@ -90,7 +90,9 @@ def similar(settings: Settings, words: Sequence[str], k: int, machine: str | Non
         terminal.write("No fault report resembles this.")
     else:
         columns = ["date", "machine", "component", "code", "symptom", "cause", "action"]
-        terminal.table(["", *columns], [[row["rank"], *(row[name] or "" for name in columns)] for row in rows], right=(0,))
+        terminal.table(
+            ["", *columns], [[row["rank"], *(row[name] or "" for name in columns)] for row in rows], right=(0,)
+        )
     return DONE
 
 

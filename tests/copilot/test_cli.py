@@ -167,18 +167,15 @@ def test_history_counts_what_the_export_holds(cli):
     assert months["total"] < groups["HP-200"]["reports"]
 
 
-def test_history_similar(cli, plant_home):
-    code = run(["history", "similar", "glue nozzle blocked", "-k", "3", "--json", "--home", str(plant_home)])
-    assert code == 0
-
-
 def test_history_similar_gives_reports_of_that_kind(command, plant_home):
     ran = command("history", "similar", "glue nozzle blocked", "-k", 3, "--json", "--home", plant_home)
     found = ran.json()
     assert set(found) == {"text", "machine", "reports"}
     assert [report["rank"] for report in found["reports"]] == [1, 2, 3]
     assert all("nozzle" in report["component"] for report in found["reports"])
-    assert {"document", "row", "date", "machine", "symptom", "cause", "action", "downtime_hours"} <= set(found["reports"][0])
+    assert {"document", "row", "date", "machine", "symptom", "cause", "action", "downtime_hours"} <= set(
+        found["reports"][0]
+    )
 
 
 def test_machine_in_any_writing_limits_the_search(cli):
@@ -259,7 +256,10 @@ def test_unexpected_error_is_one_line_with_a_hint(cli, monkeypatch):
     monkeypatch.setattr("copilot.assemble.make_embedder", broken)
     code, out, err = cli("search", "pump")
     assert (code, out) == (1, "")
-    assert err == "Error: unexpected ZeroDivisionError: a bug. Run the same command with --debug to see where it comes from.\n"
+    assert (
+        err
+        == "Error: unexpected ZeroDivisionError: a bug. Run the same command with --debug to see where it comes from.\n"
+    )
     code, _, err = cli("search", "pump", "--debug")
     assert code == 1 and "Traceback" in err and "in broken" in err
 

@@ -23,7 +23,8 @@ def manuals(tmp_path):
     folder = tmp_path / "manuals"
     (folder / "CX-9").mkdir(parents=True)
     (folder / "CX-9" / "conveyor.md").write_text(
-        "# Conveyor CX-9\n\n## Alarms\n\n| Code | Meaning |\n|---|---|\n| C-101 | Belt slips on the drum |\n", encoding="utf-8"
+        "# Conveyor CX-9\n\n## Alarms\n\n| Code | Meaning |\n|---|---|\n| C-101 | Belt slips on the drum |\n",
+        encoding="utf-8",
     )
     (folder / "notes.txt").write_text("Grease the bearings of the fan every 500 hours.\n", encoding="utf-8")
     return folder
@@ -83,7 +84,9 @@ def test_machine_and_kind_are_taken_from_the_flags(cli, manuals):
     code, _, _ = cli("index", manuals / "notes.txt", "--machine", "Fan F-2", "--kind", "manual")
     assert code == 0
     _, listed, _ = cli("documents", "--json")
-    assert [(d["document"], d["machine"], d["kind"]) for d in listed["documents"]] == [("notes.txt", "Fan F-2", "manual")]
+    assert [(d["document"], d["machine"], d["kind"]) for d in listed["documents"]] == [
+        ("notes.txt", "Fan F-2", "manual")
+    ]
 
 
 def test_removed_documents_stay_out(cli, manuals):
@@ -101,7 +104,8 @@ def test_columns_of_an_export_from_the_settings_file(cli, own_home, tmp_path):
     rows = "".join(f"2024-03-{day:02d};Q{day % 2};belt torn again;belt replaced\n" for day in range(1, 21))
     export.write_text("Wann;Zeile7;Was war;Getan\n" + rows, encoding="utf-8")
     (own_home / "copilot.toml").write_text(
-        '[indexer.columns]\ndate = "Wann"\nmachine = "Zeile7"\nsymptom = "Was war"\naction = "Getan"\n', encoding="utf-8"
+        '[indexer.columns]\ndate = "Wann"\nmachine = "Zeile7"\nsymptom = "Was war"\naction = "Getan"\n',
+        encoding="utf-8",
     )
     code, _, err = cli("index", export, "--kind", "fault_report")
     assert code == 0, err

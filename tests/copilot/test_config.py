@@ -83,7 +83,10 @@ def test_routes_file_is_relative_to_the_settings_file(tmp_path):
         ("[indexer]\nmax_tokens = 4", r"indexer.max_tokens is 4; it must be from 32 to 8192"),
         ("[indexer]\nmax_tokens = 100\ntarget_tokens = 200", r"target_tokens is 200, above indexer.max_tokens \(100\)"),
         ("[copilot]\nevidence_threshold = 2", r"copilot.evidence_threshold is 2.0; it must be from 0 to 1"),
-        ("[indexer.columns]\nmachin = 'x'", r"unknown key 'machin' in \[indexer.columns\]; the keys are report_id, date"),
+        (
+            "[indexer.columns]\nmachin = 'x'",
+            r"unknown key 'machin' in \[indexer.columns\]; the keys are report_id, date",
+        ),
         ("[indexer]\ncolumns = {machine = 3}", r"indexer.columns is .*; it must be a table of texts"),
         ("[indexer", r"cannot be read .* mend it"),
     ],

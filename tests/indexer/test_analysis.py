@@ -35,7 +35,7 @@ def test_inflections_meet_but_codes_do_not():
 
 def test_question_words_are_dropped_unless_nothing_else_is_left():
     assert question_tokens("How do I replace the filter?") == tokens("replace filter")
-    assert question_tokens("如何更换滤芯") == ["更换", "换滤", "滤芯"] or "更换" in question_tokens("如何更换滤芯")
+    assert question_tokens("如何更换滤芯") == ["更", "换", "滤", "芯", "更换", "换滤", "滤芯"]
     assert question_tokens("what is it") == tokens("what is it")
 
 

@@ -143,6 +143,14 @@ def test_every_chunk_fits_the_encoder_and_no_character_is_lost(pages):
                 assert all(ch in kept for ch in set("".join(block.text.split())))
 
 
+def test_a_table_of_contents_is_left_out(count):
+    titles = ["1 Safety", "2 Oil change", "3 Alarms", "4 Spare parts"]
+    contents = [heading("Contents"), *[Block(P, f"{title} ........ {n + 3}") for n, title in enumerate(titles)]]
+    body = [block for title in titles for block in (heading(title), Block(P, f"Text of {title}."))]
+    out = chunks_of(count, contents, body)
+    assert [c.text for c in out.chunks] == ["Contents", *[f"Text of {title}." for title in titles]]
+
+
 def test_ids_depend_on_content_only(count):
     first = chunks_of(count, [heading("A"), Block(P, "one")])
     second = chunks_of(count, [heading("A"), Block(P, "one")])

@@ -1,0 +1,63 @@
+"""One build in a process of its own, so that its memory can be watched: `python -m benchmarks.job HOME PATH [--real]`.
+
+Prints one line of JSON: chunks, seconds by stage, this process's peak memory and its largest child's in MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.common import our_embedder
+from benchmarks.corpora import real_vectors
+from benchmarks.stub import StubEmbedder
+from indexer.build import BuildSettings, build
+from indexer.home import Home
+from indexer.model_folder import DEFAULT_MODEL
+from indexer.protocols import Embedder
+
+
+def peak_mb(of_children: bool = False) -> float:
+    """Peak resident memory of this process, or of the largest finished child, in MB (10^6 bytes); 0 on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    used = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF).ru_maxrss
+    return used * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("home", type=Path)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--real", action="store_true", help="embed with the real encoder instead of the stub")
+    options = parser.parse_args()
+    ours = our_embedder()
+    embedder: Embedder = ours if options.real else StubEmbedder(real_vectors(), ours.name, ours.weights_sha256)
+    stages: dict[str, float] = {}
+    began: list[tuple[str, float]] = []
+
+    def progress(stage: str, done: int, total: int) -> None:
+        now = time.perf_counter()
+        if began and began[-1][0] != stage:
+            stages[began[-1][0]] = stages.get(began[-1][0], 0.0) + now - began[-1][1]
+        if not began or began[-1][0] != stage:
+            began.append((stage, now))
+
+    start = time.perf_counter()
+    result = build(Home(options.home), [options.path], embedder, BuildSettings(DEFAULT_MODEL), progress=progress)
+    seconds = time.perf_counter() - start
+    if began:
+        stages[began[-1][0]] = stages.get(began[-1][0], 0.0) + start + seconds - began[-1][1]
+    print(json.dumps({
+        "chunks": result.chunks, "documents": len(result.added), "quarantined": [q.reason for q in result.quarantined],
+        "seconds": seconds, "stages": stages, "peak_mb": peak_mb(), "child_peak_mb": peak_mb(of_children=True),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
