@@ -13,6 +13,9 @@ from indexer.analysis import fold, tokens
 from indexer.types import Chunk, ChunkKind
 
 MAX_LINES = 60
+MAX_SENTENCES = 10
+NAMED_BY_HEADING = 0.4
+"""Share of the question's weight that a heading must hold for its section to be taken as the procedure asked for."""
 _Placed = tuple[Chunk, Unit]
 
 
@@ -28,6 +31,31 @@ def answer_procedure(
         for part in dict.fromkeys(part for part, _ in steps):
             yield from quoter.units(part, [unit for where, unit in steps if where == part])
         return
+    told = _told_in_prose(understanding, candidates, knowledge)
+    for part in dict.fromkeys(part for part, _ in told):
+        yield from quoter.units(part, [unit for where, unit in told if where == part])
+
+
+def _told_in_prose(
+    understanding: Understanding, candidates: Sequence[Candidate], knowledge: Knowledge
+) -> list[_Placed]:
+    """The sentences of the section whose own heading names what is to be done: not every manual numbers its steps."""
+    chunks = {c.chunk.id: c.chunk for c in candidates if c.chunk.heading and c.chunk.kind is ChunkKind.TEXT}
+    weights = term_weights(
+        understanding.terms, (f"{' '.join(chunk.heading)} {chunk.text}" for chunk in chunks.values())
+    )
+    total = sum(weights.values())
+    best: Chunk | None = None
+    highest = NAMED_BY_HEADING
+    for chunk in chunks.values():
+        heading = set(tokens(chunk.heading[-1]))
+        named = sum(weight for term, weight in weights.items() if term in heading) / total if total else 0.0
+        if named > highest:
+            best, highest = chunk, named
+    if best is None:
+        return []
+    parts = knowledge.section(best.source.document_id, best.section) or [best]
+    return _without_repeats(parts)[:MAX_SENTENCES]
 
 
 def _sections(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Chunk]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from fakes import HashingEmbedder
 
 from copilot.seed_cache import SeedCache
-from fakes import HashingEmbedder
 
 SEEDS = ["how do I change the oil", "what does E-207 mean", "油分芯多久换一次"]
 
