@@ -136,7 +136,8 @@ def growth(sizes: Sequence[int], save: bool) -> None:
         table.add(count, f"{result['seconds']:.1f}", f"{points[-1][1]:.2f}", f"{result['tree_mb']:.0f}",
                   f"{bytes_ / 1e6:.0f}", f"{bytes_ / count:.0f}")  # fmt: skip
         shutil.rmtree(home)
-    _plot(points)
+    if save:
+        _plot(points)
     table.publish(save)
 
 

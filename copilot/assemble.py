@@ -122,8 +122,8 @@ def make_copilot(settings: Settings, index: Index, embedder: OnnxEmbedder, gener
 
     rarity = make_rarity(index)
     threshold = settings.copilot.evidence_threshold
-    judge = (
-        EvidenceJudge(embedder, rarity) if threshold is None else EvidenceJudge(embedder, rarity, threshold=threshold)
+    judge = EvidenceJudge(
+        embedder, rarity, stored=index.vectors_of, **({} if threshold is None else {"threshold": threshold})
     )
     router, routes = make_router(settings, embedder)
     return Copilot(

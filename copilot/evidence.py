@@ -8,7 +8,7 @@ part is in `Evidence.parts`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from copilot.protocols import Rarity
 from copilot.scoring import GENERIC, HISTORY_WORDS, term_weights
@@ -16,11 +16,11 @@ from copilot.types import Evidence, Understanding
 from finetune.types import AnswerForm
 from indexer.analysis import fold, is_chinese, stem, tokens
 from indexer.chunk import embedding_text
-from indexer.protocols import Embedder
+from indexer.protocols import Embedder, FloatMatrix
 from indexer.types import ChunkKind, Hit, Stage
 
 _TOP = 5
-_MEANING_TOP = 3  # passages embedded for their likeness: the costly part
+_MEANING_TOP = 3  # passages compared with the question by meaning
 _PROPER = re.compile(r"(?<![.!?。]\s)(?<!^)\b[A-Z][a-z]{2,}\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # Words of questions that documents seldom repeat: their absence says nothing.
@@ -36,6 +36,7 @@ class EvidenceJudge:
     """Scores hits for a question; see the module for how. Without an embedder the words alone decide.
 
     `cosine_floor` and `cosine_full` are the cosines of question and passage that count 0 and 1; they suit one encoder.
+    `stored` gives the vectors of chunks by id, (n, dimension); without it the passages are embedded again.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class EvidenceJudge:
         threshold: float = 0.4,
         cosine_floor: float = 0.2,
         cosine_full: float = 0.65,
+        stored: Callable[[Sequence[str]], FloatMatrix] | None = None,
     ) -> None:
         self.threshold = threshold
         self._embedder = embedder
         self._rarity = rarity
         self._floor = cosine_floor
         self._full = cosine_full
+        self._stored = stored
 
     def judge(self, understanding: Understanding, hits: Sequence[Hit]) -> Evidence:
         """See `copilot.protocols.Judge`."""
@@ -106,6 +109,9 @@ class EvidenceJudge:
     def _cosines(self, understanding: Understanding, top: Sequence[Hit]) -> list[float]:
         if self._embedder is None:
             return []
+        if self._stored is not None:
+            question = self._embedder.embed_questions([understanding.text])[0]
+            return [float(cosine) for cosine in self._stored([hit.chunk.id for hit in top]) @ question]
         # All as questions: that path is made for a few texts, the other one for bulk.
         vectors = self._embedder.embed_questions([understanding.text, *(embedding_text(hit.chunk) for hit in top)])
         return [float(cosine) for cosine in vectors[1:] @ vectors[0]]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from copilot.types import Evidence, Piece, Understanding
-from indexer.fault_reports.table import FaultReportTable
 from indexer.types import Chunk, CodeMatch, Hit, Manifest, WarningNote
+
+if TYPE_CHECKING:
+    from indexer.fault_reports.table import FaultReportTable
 
 
 class Knowledge(Protocol):

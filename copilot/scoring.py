@@ -40,7 +40,7 @@ year month ever downtim caus code alarm error machin most frequent common recent
 最近 近一 一次 今年 去年 停机 机时 时间
 """
 HISTORY_WORDS = frozenset(_HISTORY_WORDS.split())
-_MEANING_UNITS = 24
+_MEANING_UNITS = 14
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", ")", "”", "…")
 _PRONOUN = re.compile(
     r"(?:it|they|them|this|these|those|that|its|their|he|she|such|otherwise|then|thus|therefore|in this case|"
@@ -184,7 +184,7 @@ class UnitScorer:
         if self._embedder is None or not scored:
             return scored
         chosen: list[Candidate] = []
-        for hit in self._hits[:4]:  # the first units of the best hits, whatever their words
+        for hit in self._hits[:3]:  # the first units of the best hits, whatever their words
             chosen.extend([candidate for candidate in scored if candidate.hit is hit][:3])
         chosen.extend(
             [candidate for candidate in scored if candidate not in chosen][: max(0, _MEANING_UNITS - len(chosen))]

@@ -26,9 +26,10 @@ from indexer import code_registry
 from indexer.analysis import ANALYSER
 from indexer.codes import normal_forms
 from indexer.errors import MismatchError, StoreError
-from indexer.fault_reports import FaultReportTable
+from indexer.fault_reports.table import FaultReportTable
 from indexer.home import Home
 from indexer.lexical_index import Bm25Index
+from indexer.protocols import FloatMatrix
 from indexer.types import (
     Chunk,
     ChunkKind,
@@ -177,6 +178,11 @@ class Index:
         marks = ", ".join("?" for _ in chunk_ids)
         rows = self._rows(f"SELECT chunk_id, position FROM chunks WHERE chunk_id IN ({marks})", list(chunk_ids))
         return {row["chunk_id"]: row["position"] for row in rows}
+
+    def vectors_of(self, chunk_ids: Sequence[str]) -> FloatMatrix:
+        """The stored vectors of existing chunks, (n, dimension) float32, in this order."""
+        places = self.positions_of(chunk_ids)
+        return self.vectors.vectors(np.array([places[chunk_id] for chunk_id in chunk_ids], dtype=np.int64))
 
     def chunk(self, chunk_id: str) -> Chunk | None:
         """The chunk with this id, or None."""

@@ -1,21 +1,58 @@
-"""Fault reports: work-order exports read, mapped to our names, stored and counted."""
+"""Fault reports: work-order exports read, mapped to our names, stored and counted.
 
-from indexer.fault_reports.columns import ColumnMap, map_columns
-from indexer.fault_reports.detect import looks_like_fault_reports
-from indexer.fault_reports.exports import SUFFIXES, open_export
-from indexer.fault_reports.names import FIELDS
-from indexer.fault_reports.parse import Problems, parse_reports
-from indexer.fault_reports.reading import ReportExport, read_reports
-from indexer.fault_reports.table import (
-    Count,
-    FaultReportTable,
-    Reliability,
-    StoredReport,
-    create_schema,
-    delete_document,
-    insert_many,
-)
-from indexer.fault_reports.text import report_text
+The parts are loaded when they are asked for: a question needs the table, not the parsers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from indexer.fault_reports.columns import ColumnMap, map_columns
+    from indexer.fault_reports.detect import looks_like_fault_reports
+    from indexer.fault_reports.exports import SUFFIXES, open_export
+    from indexer.fault_reports.names import FIELDS
+    from indexer.fault_reports.parse import Problems, parse_reports
+    from indexer.fault_reports.reading import ReportExport, read_reports
+    from indexer.fault_reports.table import (
+        Count,
+        FaultReportTable,
+        Reliability,
+        StoredReport,
+        create_schema,
+        delete_document,
+        insert_many,
+    )
+    from indexer.fault_reports.text import report_text
+
+_HOMES = {
+    "ColumnMap": "columns",
+    "map_columns": "columns",
+    "looks_like_fault_reports": "detect",
+    "SUFFIXES": "exports",
+    "open_export": "exports",
+    "FIELDS": "names",
+    "Problems": "parse",
+    "parse_reports": "parse",
+    "ReportExport": "reading",
+    "read_reports": "reading",
+    "Count": "table",
+    "FaultReportTable": "table",
+    "Reliability": "table",
+    "StoredReport": "table",
+    "create_schema": "table",
+    "delete_document": "table",
+    "insert_many": "table",
+    "report_text": "text",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
 
 __all__ = [
     "FIELDS",
