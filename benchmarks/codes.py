@@ -82,7 +82,9 @@ class Gold:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks codes", description=__doc__.split("\n")[0])
     parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--sample", type=int, default=3_000, help="variants asked without the machine, drawn with seed 0")
+    parser.add_argument(
+        "--sample", type=int, default=3_000, help="variants asked without the machine, drawn with seed 0"
+    )
     parser.add_argument("--peer-sample", type=int, default=1_500, help="variants asked of each peer, drawn with seed 0")
     parser.add_argument("--only", help="one machine")
     parser.add_argument("--no-save", action="store_true")
@@ -140,6 +142,7 @@ def _failure(row: Row, variant: str, chunks: Sequence[Chunk], got: int | None) -
         "machine": row.machine, "table": row.table, "code": row.code, "question": variant, "expected": row.texts[0],
         "got_document": chunk.source.document_id if chunk else None, "got_heading": chunk.heading if chunk else None,
         "got": chunk.text[:160] if chunk else None,
+        "same_row": bool(chunk) and row.code in re.findall(r"[0-9A-Za-z]+", chunk.text.split("\n", 1)[0]),
     }  # fmt: skip
 
 
@@ -153,7 +156,8 @@ def _publish_ours(
         notes=[
             "machine known: the operator has chosen the machine, as with `--machine`; named: all machines are searched and "
             "the question starts with the machine's name",
-            f"{len(failures)} failures, {len(lost)} rows in no chunk",
+            f"{len(failures)} failures, {len(lost)} rows in no chunk; {sum(bool(f['same_row']) for f in failures)} of the "
+            "failures show a chunk that starts with the same code: another piece of a long row, or another table's row",
             "95 % bootstrap intervals over variants",
         ],
     )  # fmt: skip
@@ -173,7 +177,9 @@ def _publish_ours(
     table.add("all", "", total, len(cases), percent(marks), without(range(len(cases))))
     table.publish(save)
     for failure in failures[:40]:
-        print(f"  {failure['machine']} {failure['question']!r}: expected {failure['expected']!r}, got {failure['got']!r}")
+        print(
+            f"  {failure['machine']} {failure['question']!r}: expected {failure['expected']!r}, got {failure['got']!r}"
+        )
 
 
 def _publish_peers(

@@ -31,8 +31,9 @@ def _unique(items: Iterator[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item for item in items if item.strip()))
 
 
-def _number(code: str, family: str, zh: str, zh_first: bool = True) -> Iterator[str]:
-    """A code of digits whose table is named by a word in front, English and Chinese ("servo error", "伺服报警")."""
+def _number(code: str, family: str, part: str, word: str) -> Iterator[str]:
+    """A code of digits whose table is named in front: "servo error", and "伺服" with "报警"."""
+    zh = part + word
     yield f"{family} {code}"
     yield f"{family.capitalize()} {code}"
     yield f"{family.upper()} {code}"
@@ -44,13 +45,12 @@ def _number(code: str, family: str, zh: str, zh_first: bool = True) -> Iterator[
     yield f"what does {family} {code} mean"
     yield f"What does {family} {code} mean?"
     yield f"how do I clear {family} {code}"
-    if zh_first:
-        yield f"{zh} {code}"
-        yield f"{zh}{code}"
-        yield f"{zh}代码 {code}"
-        yield f"{code}号{zh}"
-        yield f"{zh} {code} 是什么意思"
-        yield f"出现{zh}{code}怎么处理"
+    yield f"{zh} {code}"
+    yield f"{zh}{code}"
+    yield f"{zh}代码 {code}"
+    yield f"{part}{code}号{word}"
+    yield f"{zh} {code} 是什么意思"
+    yield f"出现{zh}{code}怎么处理"
 
 
 def _plain_number(code: str) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _plain_number(code: str) -> Iterator[str]:
     yield f"报警{code}"
     yield f"{code}号报警"
     yield f"{code} 是什么报警"
-    yield f"控制器报 {code} 怎么办"
+    yield f"机器人报 {code} 怎么办"
 
 
 def _prefixed(prefix: str, digits: str, separators: tuple[str, ...] = ("", " ", "-")) -> Iterator[str]:
@@ -101,7 +101,10 @@ def _prefixed(prefix: str, digits: str, separators: tuple[str, ...] = ("", " ", 
 def dobot() -> list[Row]:
     """Controller and servo alarms: decimal ids, the servo's also known in hexadecimal."""
     rows = []
-    for file, family, zh in (("alarmController", "controller alarm", "控制器报警"), ("alarmServo", "servo alarm", "伺服报警")):
+    for file, family, part in (
+        ("alarmController", "controller alarm", "控制器"),
+        ("alarmServo", "servo alarm", "伺服"),
+    ):
         entries = json.loads(need("error_codes", "dobot", f"{file}.json").read_text(encoding="utf-8"))
         texts: dict[int, list[str]] = {}
         for entry in entries:  # an id may stand twice; either row is right
@@ -115,7 +118,7 @@ def dobot() -> list[Row]:
             code = str(number)
             variants = [
                 *_plain_number(code),
-                *_number(code, f"Dobot {family}", f"Dobot {zh}"),
+                *_number(code, f"Dobot {family}", f"Dobot {part}", "报警"),
                 f"0x{number:04X}", f"0x{number:04x}", f"0x{number:X}", f"alarm 0x{number:04X}", f"报警 0x{number:04X}",
             ]  # fmt: skip
             rows.append(Row("Dobot", file, code, tuple(told), _unique(iter(variants))))
@@ -123,14 +126,14 @@ def dobot() -> list[Row]:
 
 
 _XARM = {
-    "ServoCodeMap": ("servo error", "伺服报警"),
-    "GripperErrorCodeMap": ("gripper error", "机械爪报警"),
-    "ControllerErrorCodeMap": ("controller error", "控制器错误"),
-    "ControllerWarnCodeMap": ("controller warning", "控制器警告"),
-    "RobotiqErrorCodeMap": ("Robotiq error", "Robotiq 错误"),
-    "BioGripperErrorCodeMap": ("BIO gripper error", "BIO 机械爪报警"),
-    "LinearMotorErrorCodeMap": ("linear motor error", "直线滑轨报警"),
-    "FtSensorErrorCodeMap": ("force torque sensor error", "力矩传感器报警"),
+    "ServoCodeMap": ("servo error", "伺服", "报警"),
+    "GripperErrorCodeMap": ("gripper error", "机械爪", "报警"),
+    "ControllerErrorCodeMap": ("controller error", "控制器", "错误"),
+    "ControllerWarnCodeMap": ("controller warning", "控制器", "警告"),
+    "RobotiqErrorCodeMap": ("Robotiq error", "Robotiq ", "错误"),
+    "BioGripperErrorCodeMap": ("BIO gripper error", "BIO 机械爪", "报警"),
+    "LinearMotorErrorCodeMap": ("linear motor error", "直线滑轨", "报警"),
+    "FtSensorErrorCodeMap": ("force torque sensor error", "力矩传感器", "报警"),
 }
 
 
@@ -139,17 +142,23 @@ def xarm() -> list[Row]:
     data = json.loads(need("error_codes", "xarm", "xarm_codes.json").read_text(encoding="utf-8"))
     rows = []
     for table, entries in data.items():
-        family, zh = _XARM[table]
+        family, part, word = _XARM[table]
         for code, languages in entries.items():
             if not code.isdigit():
                 continue
             told = []
             for words in languages.values():
                 # Several codes of one table share a title; then the description tells them apart.
-                shared = sum(other[language]["title"] == words["title"]
-                             for other in entries.values() for language in other if other[language] is not words)
+                shared = sum(
+                    other[language]["title"] == words["title"]
+                    for other in entries.values()
+                    for language in other
+                    if other[language] is not words
+                )
                 told.append(words["desc"] if shared and words["desc"] else words["title"])
-            rows.append(Row("xArm", table, code, tuple(t for t in told if t), _unique(_number(code, family, zh))))
+            rows.append(
+                Row("xArm", table, code, tuple(t for t in told if t), _unique(_number(code, family, part, word)))
+            )
     return rows
 
 
@@ -164,7 +173,7 @@ def grbl() -> list[Row]:
     for name, zh in (("alarm", "报警"), ("error", "错误")):
         for code, _, told in table(name):
             variants = [
-                *_number(code, name, zh), *_number(code, f"grbl {name}", f"grbl {zh}"),
+                *_number(code, name, "", zh), *_number(code, f"grbl {name}", "grbl ", zh),
                 f"{name.upper()}:{code}", f"{name}:{code}", f"{name}{code}", f"[{name.upper()}:{code}]",
                 f"the screen says {name}:{code}",
             ]  # fmt: skip
@@ -243,7 +252,7 @@ def ge300() -> list[Row]:
             continue
         code = cells[0]
         variants = [
-            *_number(code, "fault", "故障"),
+            *_number(code, "fault", "", "故障"),
             f"alarm {code}", f"error {code}", f"报警 {code}", f"报警代码 {code}", f"故障代码{code}", f"{code}号报警",
             f"软起动器报{code}号故障", f"软起动器 故障 {code}",
         ]  # fmt: skip

@@ -68,7 +68,9 @@ def fault_reports(file: Path, rows: int) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
-        writer.writerow(["Order", "Date", "Machine", "Short text", "System", "Component", "Action", "Downtime h", "Cost"])
+        writer.writerow(
+            ["Order", "Date", "Machine", "Short text", "System", "Component", "Action", "Downtime h", "Cost"]
+        )
         for number in range(rows):
             text, system, part, action = records[int(rng.integers(len(records)))]
             date = np.datetime64("2015-01-01") + int(rng.integers(3_650))

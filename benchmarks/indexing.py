@@ -109,7 +109,9 @@ def haystack(texts: Sequence[str], folder: Path, half: bool, batch: int) -> None
 
     store = InMemoryDocumentStore()
     vectors = _encode(texts, half, batch).tolist()
-    store.write_documents([Document(content=t, embedding=v) for t, v in zip(texts, vectors, strict=True)], policy=_overwrite())
+    store.write_documents(
+        [Document(content=t, embedding=v) for t, v in zip(texts, vectors, strict=True)], policy=_overwrite()
+    )
     store.save_to_disk(str(folder / "haystack.json"))
 
 

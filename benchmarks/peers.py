@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ import numpy as np
 from benchmarks.common import CACHE, text_key
 from indexer.model_folder import resolve_model
 from indexer.protocols import FloatMatrix
+
+warnings.filterwarnings("ignore", category=DeprecationWarning)  # the peers' own
 
 DEPTH = 30  # hits asked of every system; enough for five different pages
 
@@ -126,9 +129,7 @@ class Haystack:
             embedding_similarity_function="cosine", return_embedding=False,
         )  # fmt: skip
         made = vectors.texts(texts)
-        documents = [
-            Document(id=str(i), content=text, embedding=made[i].tolist()) for i, text in enumerate(texts)
-        ]
+        documents = [Document(id=str(i), content=text, embedding=made[i].tolist()) for i, text in enumerate(texts)]
         store.write_documents(documents, policy=DuplicatePolicy.OVERWRITE)
         self._words = InMemoryBM25Retriever(store)
         self._meaning = InMemoryEmbeddingRetriever(store)

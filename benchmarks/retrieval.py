@@ -103,7 +103,9 @@ def ohrbench(from_pdf: bool) -> Task:
     files = []
     for name in sorted({str(q.gold[0]) for q in questions}):
         pdf = DATA / "ohrbench" / "pdf" / f"{name}.pdf"
-        files.append(pdf if from_pdf and pdf.is_file() else need("ohrbench", "retrieval_base/gt/manual", f"{name}.json"))
+        files.append(
+            pdf if from_pdf and pdf.is_file() else need("ohrbench", "retrieval_base/gt/manual", f"{name}.json")
+        )
     pdfs = sum(file.suffix == ".pdf" for file in files)
     source = f"{pdfs} manuals read from PDF, {len(files) - pdfs} from page text"
     return Task("ohr-pdf" if from_pdf else "ohr-text", f"ohrbench manuals, {source}", files, questions, "page")
@@ -123,7 +125,9 @@ def _sections(name: str, title: str, corpus: Path, pairs: Sequence[tuple[str, st
             questions.append(Question(text, gold))
     lost = len(pairs) - len(questions)
     notes = [f"{lost} questions whose path names no section are left out"] if lost else []
-    return Task(name, f"{title}: {len(titles)} sections, {len(questions)} questions", [corpus], questions, "section", notes)
+    return Task(
+        name, f"{title}: {len(titles)} sections, {len(questions)} questions", [corpus], questions, "section", notes
+    )
 
 
 def tv() -> Task:

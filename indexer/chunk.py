@@ -3,10 +3,11 @@
 Rules, in this order:
 1. A chunk never crosses a heading. Every chunk carries the path of headings above it.
 2. Rows of a code table are chunks of their own, written "Header: cell"; rows of other tables are packed together under
-   a repeated header, a row never cut unless it alone is too long.
+   a repeated header, a row never cut unless it alone is too long. A small table stays in the text around it.
 3. A numbered procedure stays whole when it fits; else it is cut between steps. What introduces it (a sentence ending in a
    colon, a warning) stays with its first step.
-4. Everything else is packed in reading order up to the budget; a paragraph too long is split between sentences.
+4. Everything else is packed in reading order up to the budget, page by page; a paragraph too long is split between
+   sentences.
 
 The budget is `max_tokens` of the encoder's own tokenizer, heading path and special tokens included.
 """
@@ -32,7 +33,7 @@ from indexer.types import (
     WarningNote,
 )
 
-CHUNKER = "headings+procedures+rows/2"
+CHUNKER = "headings+procedures+rows/4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,10 @@ class _Chunker:
             found, first_chunk = None, 0
         units: list[_Unit] = []
         for index, (page, block, ocr) in enumerate(section.blocks):
+            small = self._small_table(block, page, ocr, context) if block.kind is BlockKind.TABLE else None
+            if small is not None:
+                units.append(small)
+                continue
             if block.kind is BlockKind.TABLE:
                 self._pack(units, section, heading)
                 units = []
@@ -288,9 +293,13 @@ class _Chunker:
         for group in _groups(units, limit):
             size = sum(unit.tokens for unit in group)
             filled = sum(unit.tokens for unit in current)
-            if current and filled + size > (
-                limit if group[0].kind is ChunkKind.PROCEDURE and current[-1].glue else target
-            ):
+            glued = bool(current) and current[-1].glue
+            room = limit if group[0].kind is ChunkKind.PROCEDURE and glued else target
+            # A new page is a new chunk, so that a citation names one page; what is glued together stays together.
+            turned = (
+                bool(current) and not glued and group[0].page != current[-1].page and not _one_procedure(current, group)
+            )
+            if current and (turned or filled + size > room):
                 carry: list[_Unit] = []
                 while (
                     current and current[-1].glue and sum(u.tokens for u in carry) + current[-1].tokens + size <= limit
@@ -304,6 +313,16 @@ class _Chunker:
             self._emit(current, section, heading)
 
     # --- tables ---
+
+    def _small_table(self, block: Block, page: int, ocr: bool, context: str) -> _Unit | None:
+        """A table that stays in the text around it: a few rows without codes; None for any other."""
+        header = _merged_header(block.rows[: block.header_rows])
+        rows = block.rows[block.header_rows :]
+        if not rows or block.caption or len(header) > 8 or code_columns(header, rows, f"{context} {' '.join(header)}"):
+            return None
+        text = "\n".join(line for line in (_line(header), *(_line(row) for row in rows)) if line)
+        tokens = self.count(text)
+        return _Unit(text, page, tokens, ChunkKind.TABLE, ocr=ocr) if 0 < tokens <= self._limit() // 3 else None
 
     def _table(
         self, block: Block, page: int, ocr: bool, section: _Section, heading: tuple[str, ...], context: str
@@ -404,7 +423,7 @@ class _Chunker:
         kinds = [unit.kind for unit in units]
         if all(kind is ChunkKind.WARNING for kind in kinds):
             kind = ChunkKind.WARNING
-        elif ChunkKind.TABLE in kinds:
+        elif 2 * sum(u.tokens or 1 for u in units if u.kind is ChunkKind.TABLE) > sum(u.tokens or 1 for u in units):
             kind = ChunkKind.TABLE
         elif sum(kind is ChunkKind.PROCEDURE for kind in kinds) >= 2:
             kind = ChunkKind.PROCEDURE
@@ -534,6 +553,10 @@ def _column_groups(header: Sequence[str], row: Sequence[str], keys: Sequence[int
             groups.append([index])
         last = prefix
     return groups
+
+
+def _one_procedure(before: Sequence[_Unit], after: Sequence[_Unit]) -> bool:
+    return before[-1].kind is ChunkKind.PROCEDURE and after[0].kind is ChunkKind.PROCEDURE
 
 
 def _merged_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ from indexer.errors import ReadError
 from indexer.readers.grid import table_block
 from indexer.readers.limits import ReadLimits
 from indexer.readers.text_tools import clean_text, heading, is_cjk, join_lines, make_page, one_line, paragraph
-from indexer.types import Block, Page
+from indexer.types import Block, BlockKind, Page
 
 _TEXT_KEYS = ("text", "content", "body", "page_content", "markdown", "md", "正文", "内容")
 _PAGE_KEYS = ("page_idx", "page", "page_no", "page_number", "page_num", "pageno", "pagenumber", "页码")
+_MARKED_HEADING = re.compile(r"^#{1,6} +\S|\\(?:sub)*section\*?\{", re.MULTILINE)
 _TITLE_KEYS = ("title", "heading", "section", "section_title", "name", "header", "标题")
 _ID_KEYS = frozenset(("id", "_id", "uid", "uuid", "key", "url", "link", "href", "source", "order", "index", "level"))
 _CODE_KEYS = frozenset(
@@ -138,7 +139,15 @@ def _paged(records: list[dict[str, Any]], text_key: str, page_key: str) -> list[
     if last > 50 * len(texts) + 1000 or min(texts) < 1:  # numbers that are no page numbers
         texts = dict(enumerate(texts.values(), 1))
         last = len(texts)
-    return [make_page(n, marked_up_blocks("\n\n".join(texts.get(n, [])))) for n in range(1, last + 1)]
+    # Headings of a page's bare text are guesses, and a wrong one names every page that follows: only marked ones count.
+    marked = any(_MARKED_HEADING.search(part) for parts in texts.values() for part in parts)
+    pages = []
+    for n in range(1, last + 1):
+        blocks = marked_up_blocks("\n\n".join(texts.get(n, [])))
+        if not marked:
+            blocks = [paragraph(b.text) if b.kind is BlockKind.HEADING else b for b in blocks]
+        pages.append(make_page(n, blocks))
+    return pages
 
 
 def _section_keys(records: list[dict[str, Any]]) -> tuple[str, str] | None:

@@ -151,6 +151,11 @@ def test_a_table_of_contents_is_left_out(count):
     assert [c.text for c in out.chunks] == ["Contents", *[f"Text of {title}." for title in titles]]
 
 
+def test_running_text_is_cut_where_the_page_turns(count):
+    out = chunks_of(count, [heading("A"), Block(P, "On page one.")], [Block(P, "On page two.")])
+    assert [(c.pages, c.text) for c in out.chunks] == [((1, 1), "On page one."), ((2, 2), "On page two.")]
+
+
 def test_ids_depend_on_content_only(count):
     first = chunks_of(count, [heading("A"), Block(P, "one")])
     second = chunks_of(count, [heading("A"), Block(P, "one")])
