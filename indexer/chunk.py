@@ -17,9 +17,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from indexer.codes import code_columns, context_tokens, line_definition, mentions, row_definitions
+from indexer.analysis import is_chinese
+from indexer.codes import (
+    Found,
+    code_columns,
+    context_tokens,
+    counts_rows,
+    line_definition,
+    mentions,
+    row_definitions,
+)
 from indexer.protocols import TokenCounter
 from indexer.types import (
     Block,
@@ -33,7 +42,7 @@ from indexer.types import (
     WarningNote,
 )
 
-CHUNKER = "headings+procedures+rows/4"
+CHUNKER = "headings+procedures+rows/5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +211,7 @@ class _Chunker:
             self._emit([_Unit(section.heading[-1], section.page, self.count(section.heading[-1]))], section, heading)
         new = self.chunks[first_chunk:]
         if found is not None and new:
-            self._register(
-                found.code, found.forms, context, found.title or section.heading[-1], new[0], section.page, True
-            )
+            self._register(replace(found, title=found.title or section.heading[-1]), context, new[0], section.page)
         self._line_codes(new, context)
 
     def _fit_heading(self, heading: tuple[str, ...]) -> tuple[str, ...]:
@@ -340,17 +347,25 @@ class _Chunker:
         columns = code_columns(header, rows, context)
         limit = self._limit()
         if columns:
+            ordinal = counts_rows(header, rows, columns[0])
             for row in rows:
                 text = _record(header, row)
                 if not text:
                     continue
                 pieces = [text] if self.count(text) <= limit else self._split_record(header, row, columns, limit)
-                defined = row_definitions(header, row, columns)
-                for number, piece in enumerate(pieces):
+                defined = row_definitions(header, row, columns, ordinal)
+                first = len(self.chunks)
+                for piece in pieces:
                     self._emit([_Unit(piece, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
+                row_context = f"{context}\n{' '.join(' '.join(row).split())[:400]}"
+                for found in defined:
+                    self._register(found, row_context, self.chunks[first], page)
+                # A row in several languages: the piece that speaks Chinese answers a Chinese question.
+                chinese = next((n for n, piece in enumerate(pieces) if is_chinese(piece)), 0)
+                if chinese:
                     for found in defined:
-                        title = found.title if number == 0 else _first_value(piece, len(columns))
-                        self._register(found.code, found.forms, context, title, self.chunks[-1], page, True)
+                        title = _first_value(pieces[chinese], len(columns))
+                        self._register(replace(found, title=title), row_context, self.chunks[first + chinese], page)
             return
         head = _line(header)
         head_tokens = self.count(head)
@@ -445,20 +460,19 @@ class _Chunker:
             )
         )
 
-    def _register(
-        self, code: str, forms: tuple[str, ...], context: str, title: str, chunk: Chunk, page: int, definition: bool
-    ) -> None:
+    def _register(self, found: Found, context: str, chunk: Chunk, page: int) -> None:
         self.codes.append(
             CodeEntry(
-                code=code,
-                forms=forms,
-                context=context[:600],
-                title=title,
+                code=found.code,
+                forms=found.forms,
+                context=context[:1000],
+                title=found.title,
                 chunk_id=chunk.id,
                 document_id=self.source.document_id,
                 page=page,
                 machine=self.source.machine,
-                definition=definition,
+                definition=found.definition,
+                ordinal=found.ordinal,
             )
         )
 
@@ -471,11 +485,11 @@ class _Chunker:
                     found = line_definition(line, context)
                     if found is not None and (chunk.id, found.code) not in defined:
                         defined.add((chunk.id, found.code))
-                        self._register(found.code, found.forms, context, found.title, chunk, chunk.pages[0], True)
+                        self._register(found, context, chunk, chunk.pages[0])
             for code in mentions(chunk.text)[:12]:
                 if (chunk.id, code) not in defined:
                     defined.add((chunk.id, code))
-                    self._register(code, (), " ".join(chunk.heading)[:120], "", chunk, chunk.pages[0], False)
+                    self._register(Found(code, (), "", False), " ".join(chunk.heading)[:120], chunk, chunk.pages[0])
 
 
 _CONTENTS_LINE = re.compile(r"^(?P<title>.*?\S)[\s.·…_-]*\s(?:\d{1,4}|[ivxlc]{1,6}|[A-Z]?\d{0,2}-\d{1,3})\s*$")

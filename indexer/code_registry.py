@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from indexer.analysis import is_chinese, question_tokens, tokens
 from indexer.codes import LEVELS, Candidate, Normal, candidates, is_generic, may_match, normal_forms
@@ -16,7 +16,7 @@ from indexer.types import CodeEntry, CodeMatch
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS code_entries (
     entry INTEGER PRIMARY KEY, document_id TEXT NOT NULL, chunk_id TEXT NOT NULL, code TEXT NOT NULL, forms TEXT NOT NULL,
-    context TEXT NOT NULL, title TEXT NOT NULL, page INTEGER NOT NULL, machine TEXT, definition INTEGER NOT NULL
+    context TEXT NOT NULL, title TEXT NOT NULL, page INTEGER NOT NULL, machine TEXT, definition INTEGER NOT NULL, ordinal INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS code_entries_document ON code_entries (document_id);
 CREATE TABLE IF NOT EXISTS code_keys (
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS code_keys (
 CREATE INDEX IF NOT EXISTS code_keys_entry ON code_keys (entry);
 """
 
-_COLUMNS = "entry, document_id, chunk_id, code, forms, context, title, page, machine, definition"
+_COLUMNS = "entry, document_id, chunk_id, code, forms, context, title, page, machine, definition, ordinal"
 
 
 def create_schema(connection: sqlite3.Connection) -> None:
@@ -38,10 +38,10 @@ def insert_entries(connection: sqlite3.Connection, entries: Iterable[CodeEntry])
     count = 0
     for entry in entries:
         cursor = connection.execute(
-            "INSERT INTO code_entries (document_id, chunk_id, code, forms, context, title, page, machine, definition)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO code_entries (document_id, chunk_id, code, forms, context, title, page, machine, definition, ordinal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (entry.document_id, entry.chunk_id, entry.code, json.dumps(entry.forms, ensure_ascii=False), entry.context,
-             entry.title, entry.page, entry.machine, int(entry.definition)),
+             entry.title, entry.page, entry.machine, int(entry.definition), int(entry.ordinal)),
         )  # fmt: skip
         keys = {
             (key, level, cursor.lastrowid)
@@ -146,7 +146,7 @@ class CodeRegistry:
         spoken = asked.family == "" and not asked.hexadecimal  # "alarm 204" may mean 204, E-204 or SRVO-204
         for level in range(LEVELS):
             keys = asked.keys[level]
-            if not keys or (level == 0 and not candidate.strong and candidate.written.isdigit()):
+            if not keys or (candidate.bare and level in (3, 4)):
                 continue
             found = [
                 (entry, level, candidate.written)
@@ -191,28 +191,58 @@ def _ranked(found: list[tuple[CodeEntry, int, str]], words: Sequence[str]) -> li
         near.append(set(tokens(f"{close} {entry.machine or ''}")))
         far.append(set(tokens(f"{around} {entry.title}")))
     chinese = any(is_chinese(word) for word in words)
-    weight = {
-        word: (0.5 if is_generic(word) else 1.0)
-        / (1 + sum(word in a or word in b for a, b in zip(near, far, strict=True)))
-        for word in words
-    }
+
+    def weight(word: str) -> float:
+        sharing = sum(word in a or word in b for a, b in zip(near, far, strict=True))
+        return (0.5 if is_generic(word) else 1.0) / (1 + sharing)
+
+    def fit(weights: Mapping[str, float], close: set[str], around: set[str]) -> float:
+        return sum(w * (1.0 if word in close else 0.4 if word in around else 0.0) for word, w in weights.items())
+
+    asked = {word: weight(word) for word in words}
+    meant = {word: 0.6 * share * weight(word) for word, share in equivalents(words).items() if word not in asked}
     matches = [
         CodeMatch(
             entry=entry,
             written=written,
             level=level,
-            score=sum(weight[w] for w in words if w in close)
-            + 0.4 * sum(weight[w] for w in words if w in around and w not in close)
+            score=fit(asked, close, around)
+            + fit(meant, close, around)
             + (0.001 if is_chinese(entry.title) == chinese else 0.0),
         )
         for (entry, level, written), close, around in zip(found, near, far, strict=True)
     ]
-    return sorted(matches, key=lambda m: (not m.entry.definition, m.level >= 4, -m.score, m.level))
+    return sorted(matches, key=lambda m: (not m.entry.definition, m.level >= 4, m.entry.ordinal, -m.score, m.level))
+
+
+# Words of one meaning in control technology, so that a Chinese question tells English tables apart and the reverse.
+# Alarm, error and fault are used for each other freely, so they stand together in a second row at half weight.
+_SAME = (
+    ("alarm", "报警", "警报", "告警"), ("error", "错误", "出错"), ("fault", "故障"), ("warning", "warn", "警告", "预警"),
+    ("setting", "设置", "设定"), ("parameter", "param", "参数", "功能码"), ("controller", "控制器"), ("servo", "伺服"),
+    ("driver", "drive", "驱动器", "驱动"), ("gripper", "夹爪", "机械爪", "手爪"), ("motor", "电机", "马达"), ("sensor", "传感器"),
+    ("encoder", "编码器"), ("joint", "关节"), ("linear", "直线"), ("inverter", "变频器"), ("press", "压力机", "压机"),
+    ("option", "选项"), ("system", "系统"), ("communication", "通信", "通讯"), ("spindle", "主轴"), ("axis", "轴"), ("robot", "机器人"),
+)  # fmt: skip
+_LOOSELY = (("alarm", "error", "fault", "报警", "错误", "故障", "警报", "告警"),)
+
+
+def equivalents(words: Sequence[str]) -> dict[str, float]:
+    """Tokens that mean the same as some of these, with how surely they do (1 or 0.5)."""
+    have = set(words)
+    out: dict[str, float] = {}
+    for share, groups in ((0.5, _LOOSELY), (1.0, _SAME)):
+        for group in groups:
+            forms = [tokens(word) for word in group]
+            if any(set(form) <= have for form in forms):
+                out.update({token: share for form in forms for token in form if token not in have and len(token) > 1})
+    return out
 
 
 def _entry(row: Sequence[object]) -> CodeEntry:
-    _, document_id, chunk_id, code, forms, context, title, page, machine, definition = row
+    _, document_id, chunk_id, code, forms, context, title, page, machine, definition, ordinal = row
     return CodeEntry(
         code=str(code), forms=tuple(json.loads(str(forms))), context=str(context), title=str(title), chunk_id=str(chunk_id),
         document_id=str(document_id), page=int(str(page)), machine=None if machine is None else str(machine), definition=bool(definition),
+        ordinal=bool(ordinal),
     )  # fmt: skip

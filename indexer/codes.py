@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from indexer.analysis import question_tokens
+
 # Abbreviated prefixes that only say "this is a fault code", by family: E-207 and Err 207 are one code, E-3 and F-3 two.
 _FAMILIES: dict[str, str] = {
     **dict.fromkeys(("e", "er", "err", "ec"), "error"),
@@ -162,6 +164,7 @@ class Found:
     title: str
     definition: bool
     column: str = ""
+    ordinal: bool = False
 
 
 def split_cell(cell: str) -> list[str]:
@@ -228,7 +231,16 @@ def code_columns(header: Sequence[str], rows: Sequence[Sequence[str]], context: 
     return [column for _, column in sorted(digits, reverse=True)][:1]
 
 
-def row_definitions(header: Sequence[str], row: Sequence[str], columns: Sequence[int]) -> list[Found]:
+def counts_rows(header: Sequence[str], rows: Sequence[Sequence[str]], column: int) -> bool:
+    """Whether a column merely numbers the rows 1, 2, 3 ... under a header such as 序号 or No."""
+    name = header[column] if column < len(header) else ""
+    cells = [row[column].strip() for row in rows if column < len(row) and row[column].strip()]
+    return bool(_ORDINAL_HEADER.search(name)) and cells[:3] == ["1", "2", "3"][: len(cells)]
+
+
+def row_definitions(
+    header: Sequence[str], row: Sequence[str], columns: Sequence[int], ordinal: bool = False
+) -> list[Found]:
     """The codes one table row defines, given the code columns; `title` is its first descriptive cell."""
     title = next(
         (
@@ -251,7 +263,9 @@ def row_definitions(header: Sequence[str], row: Sequence[str], columns: Sequence
                 or (_is_display(code) and _DISPLAY_HEADER.search(name))
             ):
                 forms = (f"${code}",) if name.lstrip("\"' ").startswith("$") and code[0] != "$" else ()
-                out.append(Found(code=code, forms=forms, title=title[:200], definition=True, column=name))
+                out.append(
+                    Found(code=code, forms=forms, title=title[:200], definition=True, column=name, ordinal=ordinal)
+                )
     return out
 
 
@@ -311,17 +325,38 @@ def mentions(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A stretch of a question that may name a code. `strong`: it looks like a code whatever the registry holds."""
+    """A stretch of a question that may name a code.
+
+    `strong`: it looks like a code whatever the registry holds. `bare`: a number with nothing that says "code" right
+    beside it, which only a code of the same plain digits can answer.
+    """
 
     written: str
     strong: bool
     start: int
     end: int
+    bare: bool = False
 
 
 _SPOKEN_NUMBER = re.compile(
     rf"(?:(?<![A-Za-z])(?P<en>{_SPOKEN})s?(?:\s+(?:code|codes|number|no\.?|id))?|(?P<zh>(?:{_SPOKEN_ZH})+))"
-    r"(?:\s+is|\s+为|是)?\s*[:：#№.]?\s*(?P<number>-?\d{1,6}(?:[.-]\d{1,4}){0,2}|0x[0-9a-f]{1,8})(?![A-Za-z0-9_])",
+    # A hyphen right behind the word parts it from the number ("alarm-12"); behind a space it is a sign ("code -12").
+    r"(?:\s+is|\s+为|是)?(?:-|\s*[:：#№.]\s*|\s+)?(?P<number>-?\d{1,6}(?:[.-]\d{1,4}){0,2}|0x[0-9a-f]{1,8})(?![A-Za-z0-9_])",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(r"\$\s+(?P<number>\d{1,4})(?![A-Za-z0-9_])")
+_BARE = re.compile(
+    r"(?<![A-Za-z0-9_.,+/-])(?P<number>\d{1,6})(?![A-Za-z0-9_%°℃,/-]|\.\d|\s*(?:minutes?|hours?|days?|weeks?|months?|years?|seconds?|times?|"
+    r"degrees?|pages?|steps?|mm|cm|bar|nm|rpm|volts?|amps?|percent|分钟|小时|天|年|个|月|日|次|台|秒|米|度|页|步|级|岁|块|条|项|倍|点)(?![a-z]))",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    r"(?:\b(?:pages?|steps?|sections?|chapters?|fig(?:ure)?s?\.?|tables?|items?|versions?|levels?|channels?|ports?|stations?|lines?|phases?|part|"
+    r"hdmi|usb|type|model|after|every|within|than)|第|每|约|共|大于|小于|超过)\s*$",
+    re.IGNORECASE,
+)
+_SHOWN = re.compile(
+    rf"(?<![A-Za-z])(?:{_SPOKEN}|display(?:s|ed)?|show(?:s|ing|n)?|shown|reports?|says)(?![A-Za-z])|{_SPOKEN_ZH}|报|显示|提示|出现",
     re.IGNORECASE,
 )
 _NUMBER_SPOKEN = re.compile(
@@ -354,6 +389,8 @@ def candidates(question: str) -> list[Candidate]:
             out.setdefault(match.span(), Candidate(f"{match['zh']} {number}", True, *match.span()))
         else:
             out.setdefault(match.span(), Candidate(match["hash"], True, *match.span()))
+    for match in _SETTING.finditer(text):
+        out.setdefault(match.span(), Candidate(f"${match['number']}", True, *match.span()))
     found = [match for match in _TOKEN.finditer(text) if not _is_han(match[0])]
     for first in range(len(found)):
         for last in range(first, min(first + 4, len(found))):
@@ -378,7 +415,18 @@ def candidates(question: str) -> list[Candidate]:
             if not single and not re.match(r"[A-Za-z0-9$#]+\s+[-A-Za-z0-9._/]*\d", piece):
                 continue
             out.setdefault((start, end), Candidate(piece, strong and single, start, end))
+    if not any(candidate.strong for candidate in out.values()) and (_SHOWN.search(text) or _says_nothing_else(text)):
+        for match in _BARE.finditer(text):
+            if _COUNTED.search(text[: match.start()]):
+                continue
+            out.setdefault(match.span(), Candidate(match["number"], False, *match.span(), bare=True))
     return sorted(out.values(), key=lambda c: (c.start, -(c.end - c.start)))
+
+
+def _says_nothing_else(text: str) -> bool:
+    """Whether a question is about a number alone: "8752", "what does 1548 mean"."""
+    words = [word for word in question_tokens(text) if not any(character.isdigit() for character in word)]
+    return sum(word not in ("mean", "help", "pleas") and not is_generic(word) for word in words) <= 1
 
 
 def is_generic(word: str) -> bool:

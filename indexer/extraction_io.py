@@ -16,7 +16,7 @@ from indexer.extract import Extracted
 from indexer.store import report_from_json, report_to_json
 from indexer.types import Chunk, ChunkKind, CodeEntry, DocumentKind, FaultReport, Source, WarningNote
 
-FORMAT = 1
+FORMAT = 2
 
 
 def cache_name(sha256: str, document_id: str, machine: str | None, kind: str | None, settings: str) -> str:
@@ -54,7 +54,7 @@ def _records(extracted: Extracted) -> Iterator[list[Any]]:
     for c in extracted.content.chunks:
         yield ["chunk", c.id, c.pages, c.heading, c.kind.value, c.text, c.section, c.ocr, c.source.machine]
     for e in extracted.content.codes:
-        yield ["code", e.code, e.forms, e.context, e.title, e.chunk_id, e.page, e.definition]
+        yield ["code", e.code, e.forms, e.context, e.title, e.chunk_id, e.page, e.definition, e.ordinal]
     for w in extracted.content.warnings:
         yield ["warning", w.section, w.signal, w.text, w.page, w.heading]
     for r, chunk_id in extracted.reports:
@@ -79,7 +79,9 @@ def _from_records(records: Iterator[list[Any]]) -> Extracted:
             own = source if v[7] == source.machine else replace(source, machine=v[7])
             chunks.append(Chunk(v[0], own, (v[1][0], v[1][1]), tuple(v[2]), ChunkKind(v[3]), v[4], v[5], v[6]))
         elif kind == "code":
-            codes.append(CodeEntry(v[0], tuple(v[1]), v[2], v[3], v[4], source.document_id, v[5], source.machine, v[6]))
+            codes.append(
+                CodeEntry(v[0], tuple(v[1]), v[2], v[3], v[4], source.document_id, v[5], source.machine, v[6], v[7])
+            )
         elif kind == "warning":
             warnings.append(WarningNote(source.document_id, v[0], v[1], v[2], v[3], tuple(v[4])))
         elif kind == "fault":

@@ -164,7 +164,8 @@ class CodeEntry:
 
     `code` is the code as printed, `forms` every other written form seen in that place, `context` the words around
     it that tell its family: near ones on the first line (column headers, caption, innermost heading), far ones on the
-    second (outer headings, title, file name). `title` is the short meaning when the row has one.
+    second (outer headings, title, file name), the row's own words on the third. `title` is the short meaning when the
+    row has one. `ordinal`: the number only counts the rows of its table, so any real code goes before it.
     `definition` is true where the document explains the code (table row, heading, list), false for a mere mention.
     """
 
@@ -177,6 +178,7 @@ class CodeEntry:
     page: int
     machine: str | None
     definition: bool
+    ordinal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
