@@ -145,6 +145,11 @@ def _stopped_tokens() -> frozenset[str]:
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
+def holds_chinese(text: str) -> bool:
+    """Whether any Han character occurs."""
+    return bool(_HAN.search(text))
+
+
 def is_chinese(text: str) -> bool:
     """Whether a question is best answered in Chinese: a fifth or more of its letters are Han characters."""
     letters = sum(character.isalpha() for character in text)

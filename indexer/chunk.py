@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from indexer.analysis import is_chinese
+from indexer.analysis import holds_chinese, is_chinese
 from indexer.codes import (
     Found,
     code_columns,
@@ -357,12 +357,13 @@ class _Chunker:
                 first = len(self.chunks)
                 for piece in pieces:
                     self._emit([_Unit(piece, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
-                row_context = f"{context}\n{' '.join(' '.join(row).split())[:400]}"
+                short = " ".join(cell for cell in row if len(cell) <= 40)  # names, not explanations
+                row_context = f"{context}\n{' '.join(short.split())[:300]}"
                 for found in defined:
                     self._register(found, row_context, self.chunks[first], page)
                 # A row in several languages: the piece that speaks Chinese answers a Chinese question.
                 chinese = next((n for n, piece in enumerate(pieces) if is_chinese(piece)), 0)
-                if chinese:
+                if chinese and not holds_chinese(pieces[0]):
                     for found in defined:
                         title = _first_value(pieces[chinese], len(columns))
                         self._register(replace(found, title=title), row_context, self.chunks[first + chinese], page)

@@ -185,19 +185,25 @@ def _ranked(found: list[tuple[CodeEntry, int, str]], words: Sequence[str]) -> li
     a foreign prefix (level 4 and up) comes behind all others.
     """
     words = [word for word in words if not any(character.isdigit() for character in word)]  # the code says nothing
-    near, far = [], []
+    words = [word for word in words if len(word) > 1 or not is_chinese(word)]  # bigrams say the same, once
+    places: list[tuple[set[str], set[str], set[str]]] = []
     for entry, _, _ in found:
-        close, _, around = entry.context.partition("\n")
-        near.append(set(tokens(f"{close} {entry.machine or ''}")))
-        far.append(set(tokens(f"{around} {entry.title}")))
+        close, around, row = (*entry.context.split("\n"), "", "")[:3]
+        places.append(
+            (set(tokens(f"{close} {entry.machine or ''}")), set(tokens(around)), set(tokens(f"{row} {entry.title}")))
+        )
     chinese = any(is_chinese(word) for word in words)
 
     def weight(word: str) -> float:
-        sharing = sum(word in a or word in b for a, b in zip(near, far, strict=True))
+        sharing = sum(any(word in place for place in entry) for entry in places)
         return (0.5 if is_generic(word) else 1.0) / (1 + sharing)
 
-    def fit(weights: Mapping[str, float], close: set[str], around: set[str]) -> float:
-        return sum(w * (1.0 if word in close else 0.4 if word in around else 0.0) for word, w in weights.items())
+    def fit(weights: Mapping[str, float], entry: Sequence[set[str]]) -> float:
+        """Each word counts where it stands nearest to the code."""
+        return sum(
+            share * next((near for near, place in zip(_NEARNESS, entry, strict=True) if word in place), 0.0)
+            for word, share in weights.items()
+        )
 
     asked = {word: weight(word) for word in words}
     meant = {word: 0.6 * share * weight(word) for word, share in equivalents(words).items() if word not in asked}
@@ -206,36 +212,35 @@ def _ranked(found: list[tuple[CodeEntry, int, str]], words: Sequence[str]) -> li
             entry=entry,
             written=written,
             level=level,
-            score=fit(asked, close, around)
-            + fit(meant, close, around)
-            + (0.001 if is_chinese(entry.title) == chinese else 0.0),
+            score=fit(asked, place) + fit(meant, place) + (0.001 if is_chinese(entry.title) == chinese else 0.0),
         )
-        for (entry, level, written), close, around in zip(found, near, far, strict=True)
+        for (entry, level, written), place in zip(found, places, strict=True)
     ]
     return sorted(matches, key=lambda m: (not m.entry.definition, m.level >= 4, m.entry.ordinal, -m.score, m.level))
 
 
+_NEARNESS = (1.0, 0.4, 0.3)  # words of the table's own headers, of outer headings and names, of the row
 # Words of one meaning in control technology, so that a Chinese question tells English tables apart and the reverse.
-# Alarm, error and fault are used for each other freely, so they stand together in a second row at half weight.
+# Alarm, error and fault are used for each other freely, so they stand together in a second row that counts little.
 _SAME = (
     ("alarm", "报警", "警报", "告警"), ("error", "错误", "出错"), ("fault", "故障"), ("warning", "warn", "警告", "预警"),
     ("setting", "设置", "设定"), ("parameter", "param", "参数", "功能码"), ("controller", "控制器"), ("servo", "伺服"),
     ("driver", "drive", "驱动器", "驱动"), ("gripper", "夹爪", "机械爪", "手爪"), ("motor", "电机", "马达"), ("sensor", "传感器"),
     ("encoder", "编码器"), ("joint", "关节"), ("linear", "直线"), ("inverter", "变频器"), ("press", "压力机", "压机"),
-    ("option", "选项"), ("system", "系统"), ("communication", "通信", "通讯"), ("spindle", "主轴"), ("axis", "轴"), ("robot", "机器人"),
+    ("option", "选项"), ("system", "系统"), ("communication", "通信", "通讯"), ("spindle", "主轴"), ("robot", "机器人"),
 )  # fmt: skip
 _LOOSELY = (("alarm", "error", "fault", "报警", "错误", "故障", "警报", "告警"),)
 
 
 def equivalents(words: Sequence[str]) -> dict[str, float]:
-    """Tokens that mean the same as some of these, with how surely they do (1 or 0.5)."""
+    """Tokens that mean the same as some of these, with how surely they do (1 or 0.2)."""
     have = set(words)
     out: dict[str, float] = {}
-    for share, groups in ((0.5, _LOOSELY), (1.0, _SAME)):
+    for share, groups in ((0.2, _LOOSELY), (1.0, _SAME)):
         for group in groups:
-            forms = [tokens(word) for word in group]
-            if any(set(form) <= have for form in forms):
-                out.update({token: share for form in forms for token in form if token not in have and len(token) > 1})
+            forms = [[token for token in tokens(word) if len(token) > 1] for word in group]
+            if any(form and set(form) <= have for form in forms):
+                out.update({token: share for form in forms for token in form if token not in have})
     return out
 
 

@@ -143,6 +143,7 @@ CODE_CONTEXT = re.compile(
     r"code|alarm|error|fault|warning|parameter|setting|diagnos|troubleshoot|message|代码|报警|故障|错误|警告|参数|功能码|设置",
     re.IGNORECASE,
 )
+_FAULT_CONTEXT = re.compile(r"code|alarm|error|fault|warning|message|代码|报警|故障|错误|警告", re.IGNORECASE)
 _LETTER_DIGIT = re.compile(
     r"(?:0x[0-9a-f]{1,8}|[$#]\d{1,5}|[a-z]{1,8}[-_.:/ ]?(?:[a-z]{1,4}[-_.:/ ]?)?\d[a-z0-9]*(?:[-_./ ]?[a-z0-9]+){0,4}"
     r"|\d[a-z0-9]*[a-z][a-z0-9]*(?:[-_./ ][a-z0-9]+){0,3}|\d{1,4}(?:[.-]\d{1,4}){1,3}|[a-z]{2}\d{3,})",
@@ -298,7 +299,9 @@ def line_definition(line: str, context: str, heading: bool = False) -> Found | N
         # Running text may begin with a model name; only a heading or a separated line explains a code.
         accepted = (in_context or spoken) and (heading or strong_mark)
     else:
-        accepted = spoken or (in_context and strong_mark and not heading and "." not in line[: match.end("code") + 1])
+        # Lists under a parameter ("0: coast, 1: ramp") are its choices, not codes.
+        listed = bool(_FAULT_CONTEXT.search(context)) and strong_mark and not heading
+        accepted = spoken or (listed and "." not in line[: match.end("code") + 1])
     if not accepted:
         return None
     written = (match["word"] or "").strip() + code if spoken and not lettered else code

@@ -344,6 +344,10 @@ def records_table(
             raise ReadError("records with more than 2000 different fields; this is no table")
     if not columns:
         return None
-    names = list(columns)
+    # Fields of one group ("en.cause", "en.remedy") stand together, even when the first records lack some of them.
+    groups: dict[str, int] = {}
+    for name in columns:
+        groups.setdefault(name.rpartition(".")[0] or name, len(groups))
+    names = sorted(columns, key=lambda name: groups[name.rpartition(".")[0] or name])
     rows = [names, *([row.get(name, "") for name in names] for row in flat if row)]
     return table_block(rows, 1, caption)
