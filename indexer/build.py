@@ -225,7 +225,9 @@ def _plan(
     return _Plan(keep, rename, read, frozenset(changed), frozenset(gone), tuple(quarantined))
 
 
-def _kept(reason: str, earlier: bool) -> str:
+def _kept(reason: str, earlier: bool, name: str = "") -> str:
+    """The reason without the file's name, which stands beside it anyway, and what becomes of an earlier reading."""
+    reason = reason.removeprefix(f"{name}: ") if name else reason
     return f"{reason}; what was read of it before still answers" if earlier else reason
 
 
@@ -269,7 +271,9 @@ def _fill(draft: Draft, plan: _Plan, home: Home, settings: BuildSettings, tell: 
         candidate, sha256 = jobs[job.document_id]
         done += 1
         if isinstance(outcome, ReadError):
-            quarantined.append(Quarantined(job.document_id, _kept(outcome.reason, job.document_id in plan.changed)))
+            quarantined.append(
+                Quarantined(job.document_id, _kept(outcome.reason, job.document_id in plan.changed, job.path.name))
+            )
         else:
             draft.cache_extraction(home, candidate, sha256, settings.extract, outcome)
             _add(draft, home, candidate, sha256, outcome)

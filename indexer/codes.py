@@ -119,6 +119,9 @@ def may_match(question: Normal, entry: Normal, level: int, context: str) -> bool
             return False
         if question.family == entry.family or question.family == "":
             return True
+        near = context.split("\n")[0]
+        if question.family != "parameter" and _FAMILY_CONTEXT["parameter"].search(near):
+            return False  # "E-230" is no row of a parameter table
         return entry.family == "" and bool(_FAMILY_CONTEXT[question.family].search(context))
     if level == 4:
         return question.family == ""

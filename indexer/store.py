@@ -43,7 +43,7 @@ from indexer.types import (
 )
 from indexer.vector_index import FaissIndex
 
-SCHEMA = 1
+SCHEMA = 2
 KINDS: tuple[ChunkKind, ...] = tuple(ChunkKind)
 
 TABLES = """

@@ -28,9 +28,7 @@ class HashingEmbedder:
     def __init__(self, dimension: int = 512) -> None:
         self.dimension = dimension
 
-    def embed_documents(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> FloatMatrix:
+    def embed_documents(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> FloatMatrix:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             words = tokens(text)[: self.max_tokens]

@@ -61,9 +61,11 @@ def answer_history(
 
 
 def last_repair(understanding: Understanding, knowledge: Knowledge, quoter: Quoter) -> Iterator[Piece]:
-    """What fixed the code asked for last time, from the newest report that says so."""
-    for code in dict.fromkeys(match.entry.code for match in understanding.codes if match.entry.definition):
-        for record in knowledge.fault_reports.records(machine=understanding.machine, code=code, limit=20):
+    """What fixed the code asked for last time, on the machine whose code it is, from the newest report that says so."""
+    best = next((match.entry for match in understanding.codes if match.entry.definition), None)
+    if best is not None:
+        machine = understanding.machine or best.machine
+        for record in knowledge.fault_reports.records(machine=machine, code=best.code, limit=20):
             chunk = knowledge.chunk(record.chunk_id) if record.report.action else None
             if chunk is not None:
                 yield quoter.frame(say(understanding.language, "last_time"))

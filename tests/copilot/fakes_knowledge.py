@@ -141,12 +141,30 @@ WARNINGS = (
 )  # fmt: skip
 
 CODES = (
-    CodeEntry("E-207", (), "alarm list code press", "Spindle overheated", "e207", PRESS.document_id, 40, "HP-200", True),
+    CodeEntry(
+        "E-207", (), "alarm list code press", "Spindle overheated", "e207", PRESS.document_id, 40, "HP-200", True
+    ),
     CodeEntry("E-208", (), "alarm list code press", "Door open", "e208", PRESS.document_id, 40, "HP-200", True),
-    CodeEntry("301", (), "Alarms alarm", "Joint limit reached", "robot-alarms", ROBOT.document_id, 9, "RX-7 Robot", True),
-    CodeEntry("302", (), "Alarms alarm", "Encoder battery low", "robot-alarms", ROBOT.document_id, 9, "RX-7 Robot", True),
-    CodeEntry("303", (), "Alarms alarm", "Brake not released", "robot-alarms", ROBOT.document_id, 9, "RX-7 Robot", True),
-    CodeEntry("301", (), "Gripper alarms alarm", "Gripper pressure low", "gripper-alarms", ROBOT.document_id, 11, "RX-7 Robot", True),
+    CodeEntry(
+        "301", (), "Alarms alarm", "Joint limit reached", "robot-alarms", ROBOT.document_id, 9, "RX-7 Robot", True
+    ),
+    CodeEntry(
+        "302", (), "Alarms alarm", "Encoder battery low", "robot-alarms", ROBOT.document_id, 9, "RX-7 Robot", True
+    ),
+    CodeEntry(
+        "303", (), "Alarms alarm", "Brake not released", "robot-alarms", ROBOT.document_id, 9, "RX-7 Robot", True
+    ),
+    CodeEntry(
+        "301",
+        (),
+        "Gripper alarms alarm",
+        "Gripper pressure low",
+        "gripper-alarms",
+        ROBOT.document_id,
+        11,
+        "RX-7 Robot",
+        True,
+    ),
     CodeEntry("E-51", (), "报警一览 报警号", "料筒温度过高", "zh-alarm", ZH.document_id, 33, ZH.machine, True),
 )
 
@@ -178,7 +196,9 @@ class FakeKnowledge:
         insert_many(connection, LOG.document_id, reports)
         self._registry = CodeRegistry(connection)
         self.fault_reports = FaultReportTable(connection)
-        self.manifest = Manifest("v7", 1, "none", "", 0, "a", "c", {}, len(self.chunks), datetime(2024, 1, 1, tzinfo=UTC))
+        self.manifest = Manifest(
+            "v7", 1, "none", "", 0, "a", "c", {}, len(self.chunks), datetime(2024, 1, 1, tzinfo=UTC)
+        )
 
     def chunk(self, chunk_id: str) -> Chunk | None:
         return next((found for found in self.chunks if found.id == chunk_id), None)

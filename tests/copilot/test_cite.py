@@ -89,6 +89,10 @@ def test_json_follows_the_contract():
 def test_text_puts_warnings_first_and_sources_last():
     text = answer_to_text(answer("How do I replace the drive belt?"))
     assert text.startswith("⚠ DANGER!")
-    assert text.index("CAUTION: Sharp") < text.index("1. Switch") < text.index("[2] Press Manual, press_manual.pdf p. 22: “4.")
+    assert (
+        text.index("CAUTION: Sharp")
+        < text.index("1. Switch")
+        < text.index("[2] Press Manual, press_manual.pdf p. 22: “4.")
+    )
     chinese = answer_to_text(answer("液压油容量是多少？"))
     assert "注塑机手册.pdf 第 6 页: “液压油的容量是180升。”" in chinese

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,8 @@ FIELDS = {
     "version", "published", "added", "changed", "renamed", "removed", "unchanged", "quarantined", "unreachable", "chunks",
     "embedded", "seconds",
 }  # fmt: skip
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -137,8 +140,6 @@ def test_doctor_finds_a_damaged_file(cli, manuals, own_home):
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_watch_follows_a_new_file_and_ends_on_interrupt(manuals, own_home):
     import json
-
-    from conftest import REPOSITORY
 
     process = subprocess.Popen(
         [sys.executable, "-m", "copilot.cli", "index", str(manuals), "--watch", "--json", "--home", str(own_home)],

@@ -52,7 +52,10 @@ def cited(answer):
 def test_a_code_gives_its_row_and_no_other(question):
     answer = ask(question)
     assert answer.status is AnswerStatus.ANSWERED and answer.evidence_score == 1.0
-    assert "Meaning: Spindle overheated [1]" in answer.text and "Remedy: Clean the filter and check the fan. [1]" in answer.text
+    assert (
+        "Meaning: Spindle overheated [1]" in answer.text
+        and "Remedy: Clean the filter and check the fan. [1]" in answer.text
+    )
     assert "Door" not in answer.text and cited(answer)[0] == "e207"
 
 
@@ -109,8 +112,20 @@ def test_a_procedure_is_whole_and_in_order_across_pages():
 
 
 def test_steps_that_overlapping_chunks_repeat_come_once():
-    first = chunk("a", "1. Open the flap.\n2. Pull the drawer out.", heading=("Emptying the tray",), kind=ChunkKind.PROCEDURE, section=1)
-    second = chunk("b", "2. Pull the drawer out.\n3. Empty the tray.", heading=("Emptying the tray",), kind=ChunkKind.PROCEDURE, section=1)
+    first = chunk(
+        "a",
+        "1. Open the flap.\n2. Pull the drawer out.",
+        heading=("Emptying the tray",),
+        kind=ChunkKind.PROCEDURE,
+        section=1,
+    )
+    second = chunk(
+        "b",
+        "2. Pull the drawer out.\n3. Empty the tray.",
+        heading=("Emptying the tray",),
+        kind=ChunkKind.PROCEDURE,
+        section=1,
+    )
     answer = copilot(FakeKnowledge([first, second], [], [], [])).ask("How do I empty the tray?")
     assert re.findall(r"^(\d)\.", answer.text, re.MULTILINE) == ["1", "2", "3"]
 
@@ -121,7 +136,9 @@ def test_of_two_lists_in_a_section_the_right_one_is_given():
         heading=("Sump",), kind=ChunkKind.PROCEDURE, section=1,
     )  # fmt: skip
     answer = copilot(FakeKnowledge([both], [], [], [])).ask("How do I drain the sump?")
-    assert "Drain the sump. [1]" in answer.text and "Close the plug" in answer.text and "Turn the key" not in answer.text
+    assert (
+        "Drain the sump. [1]" in answer.text and "Close the plug" in answer.text and "Turn the key" not in answer.text
+    )
 
 
 def test_a_chinese_procedure():
@@ -156,8 +173,14 @@ def test_a_list_comes_with_the_line_that_introduces_it():
 
 
 def test_a_sentence_that_leans_on_another_brings_it_along():
-    where = chunk("a", "The blue valve belongs to the coolant circuit. It opens at 4 bar when the outlet is blocked.", heading=("Valves",))
-    answer = copilot(FakeKnowledge([where], [], [], [])).ask("At which pressure in bar does it open when the outlet is blocked?")
+    where = chunk(
+        "a",
+        "The blue valve belongs to the coolant circuit. It opens at 4 bar when the outlet is blocked.",
+        heading=("Valves",),
+    )
+    answer = copilot(FakeKnowledge([where], [], [], [])).ask(
+        "At which pressure in bar does it open when the outlet is blocked?"
+    )
     assert answer.text == (
         "The blue valve belongs to the coolant circuit. [1] It opens at 4 bar when the outlet is blocked. [1]"
     )
@@ -206,7 +229,9 @@ def test_history_counts_and_lists_newest_first():
 
 
 def test_history_of_a_code():
-    assert ask("How many times did E-207 occur?").text.startswith("1 fault report for code E-207; the last on 2024-03-01.")
+    assert ask("How many times did E-207 occur?").text.startswith(
+        "1 fault report for code E-207; the last on 2024-03-01."
+    )
 
 
 def test_history_sums_downtime():
@@ -248,7 +273,9 @@ def test_small_talk_is_out_of_scope(question):
 
 
 def test_good_evidence_outweighs_a_router_that_says_out_of_scope():
-    weather = chunk("w", "The weather hood protects the outdoor conveyor. The weather hood is 2 m long.", heading=("Weather hood",))
+    weather = chunk(
+        "w", "The weather hood protects the outdoor conveyor. The weather hood is 2 m long.", heading=("Weather hood",)
+    )
     answer = copilot(FakeKnowledge([weather], [], [], [])).ask("weather hood")
     assert answer.understanding.route.route == "out_of_scope" and answer.status is AnswerStatus.ANSWERED
 
@@ -308,7 +335,9 @@ def test_a_reranker_decides_the_order():
         name = "reverse"
 
         def rerank(self, understanding, hits):
-            return [type(hit)(hit.chunk, -hit.score, place, Stage.RERANKED) for place, hit in enumerate(reversed(hits), 1)]
+            return [
+                type(hit)(hit.chunk, -hit.score, place, Stage.RERANKED) for place, hit in enumerate(reversed(hits), 1)
+            ]
 
     answer = copilot(reranker=Reverse()).ask("rated pressure")
     assert "rerank" in answer.timings_ms and answer.evidence[0].stage is Stage.RERANKED
@@ -320,7 +349,10 @@ def test_meaning_is_used_where_an_embedder_is_given():
     assert plain.citations[0].quote == meant.citations[0].quote == "The tightening torque of the flange bolts is 85 Nm."
 
 
-WORDS = sorted({word for found in CHUNKS for word in re.findall(r"[\w-]+", found.text)} | {"how", "what", "怎么", "多少", "bypass", "last time"})
+WORDS = sorted(
+    {word for found in CHUNKS for word in re.findall(r"[\w-]+", found.text)}
+    | {"how", "what", "怎么", "多少", "bypass", "last time"}
+)
 BY_ID = {found.id: found for found in CHUNKS}
 
 
@@ -331,6 +363,9 @@ def test_whatever_is_asked_every_marker_resolves_and_every_quote_is_verbatim(wor
     assert answer.text and markers(answer.text) == sorted(markers(answer.text))
     assert set(markers(answer.text)) == {citation.marker for citation in answer.citations}
     for citation in answer.citations:
-        assert is_verbatim(citation.quote, BY_ID[citation.chunk_id].text) and citation.quote in BY_ID[citation.chunk_id].text
+        assert (
+            is_verbatim(citation.quote, BY_ID[citation.chunk_id].text)
+            and citation.quote in BY_ID[citation.chunk_id].text
+        )
     if answer.status in (AnswerStatus.NO_EVIDENCE, AnswerStatus.OUT_OF_SCOPE):
         assert answer.citations == ()

@@ -54,7 +54,10 @@ def test_a_defined_code_is_evidence_and_an_unknown_one_is_its_lack():
 def test_a_missing_number_and_an_unknown_name_count_against():
     text = "Connect the cable of the sensor to input 4."
     assert judge("sensor cable input 4", hits(text)).score > judge("sensor cable input 9", hits(text)).score
-    assert judge("connect the sensor cable", hits(text)).score > judge("connect the Siemens sensor cable", hits(text)).score
+    assert (
+        judge("connect the sensor cable", hits(text)).score
+        > judge("connect the Siemens sensor cable", hits(text)).score
+    )
 
 
 def test_history_without_a_topic_rests_on_the_table():
@@ -85,4 +88,8 @@ def test_meaning_finds_the_unit_that_shares_words_with_no_other():
 
 
 def test_pronouns():
-    assert starts_with_pronoun("It opens.") and starts_with_pronoun("此时打开。") and not starts_with_pronoun("Items open.")
+    assert (
+        starts_with_pronoun("It opens.")
+        and starts_with_pronoun("此时打开。")
+        and not starts_with_pronoun("Items open.")
+    )

@@ -61,7 +61,7 @@ def plant(tmp_path):
     (folder / "HP-200").mkdir(parents=True)
     (folder / "HP-200" / "manual.md").write_text(MANUAL, encoding="utf-8")
     (folder / "reports.csv").write_text(REPORTS, encoding="utf-8")
-    (folder / "说明 书's \"quoted\" ..notes.txt").write_text("主轴温度过高时检查冷却液。\n", encoding="utf-8")
+    (folder / '说明 书\'s "quoted" ..notes.txt').write_text("主轴温度过高时检查冷却液。\n", encoding="utf-8")
     return folder
 
 
@@ -94,7 +94,7 @@ def ids(home):
 def test_first_build_reads_everything(home, plant):
     result = run(home, plant)
     assert result.published and not result.quarantined
-    assert set(result.added) == ids(home) == {"HP-200/manual.md", "reports.csv", "说明 书's \"quoted\" ..notes.txt"}
+    assert set(result.added) == ids(home) == {"HP-200/manual.md", "reports.csv", '说明 书\'s "quoted" ..notes.txt'}
     with Index.open(home) as index:
         assert index.machines() == ["HP-200", "VM-5"]
         assert index.lookup_codes("e201")[0].entry.title == "Oil too hot"

@@ -33,7 +33,9 @@ def heading(text, level=1):
 
 
 def test_a_chunk_never_crosses_a_heading_and_carries_its_path(count):
-    out = chunks_of(count, [heading("1 Safety"), Block(P, "Wear gloves."), heading("1.1 Lock-out", 2), Block(P, "Lock it.")])
+    out = chunks_of(
+        count, [heading("1 Safety"), Block(P, "Wear gloves."), heading("1.1 Lock-out", 2), Block(P, "Lock it.")]
+    )
     assert [(c.heading, c.text) for c in out.chunks] == [
         (("1 Safety",), "Wear gloves."),
         (("1 Safety", "1.1 Lock-out"), "Lock it."),
@@ -49,15 +51,21 @@ def test_a_heading_with_nothing_under_it_is_still_found(count):
 def test_a_procedure_that_fits_is_one_chunk_with_its_warning_and_introduction(count):
     steps = [Block(L, f"{n}. Turn valve V{n} to its stop.") for n in range(1, 9)]
     before = [Block(P, "General remarks on valves. " * 40)]
-    out = chunks_of(count, [heading("6 Oil"), *before, Block(P, "WARNING: Hot oil."), Block(P, "Proceed as follows:"), *steps])
+    out = chunks_of(
+        count, [heading("6 Oil"), *before, Block(P, "WARNING: Hot oil."), Block(P, "Proceed as follows:"), *steps]
+    )
     whole = [c for c in out.chunks if c.kind is ChunkKind.PROCEDURE]
     assert len(whole) == 1
-    assert whole[0].text.startswith("WARNING: Hot oil.\nProceed as follows:\n1. Turn") and whole[0].text.endswith("V8 to its stop.")
+    assert whole[0].text.startswith("WARNING: Hot oil.\nProceed as follows:\n1. Turn") and whole[0].text.endswith(
+        "V8 to its stop."
+    )
     assert [(w.signal, w.section) for w in out.warnings] == [("WARNING", whole[0].section)]
 
 
 def test_a_long_procedure_is_cut_between_steps_across_pages(count):
-    steps = [Block(L, f"{n}. Loosen screw {n}, measure the gap with a gauge and write the value down.") for n in range(1, 40)]
+    steps = [
+        Block(L, f"{n}. Loosen screw {n}, measure the gap with a gauge and write the value down.") for n in range(1, 40)
+    ]
     out = chunks_of(count, [heading("Gap"), *steps[:20]], steps[20:])
     lines = [line for c in out.chunks for line in c.text.splitlines()]
     assert lines == [step.text for step in steps]
@@ -80,7 +88,9 @@ def test_code_rows_are_chunks_of_their_own_and_registered(count):
 
 
 def test_a_long_table_repeats_its_header_in_every_piece(count):
-    rows = [("Part", "Lubricant", "Interval")] + [(f"Bearing number {n}", "Lithium grease", f"{n} weeks") for n in range(60)]
+    rows = [("Part", "Lubricant", "Interval")] + [
+        (f"Bearing number {n}", "Lithium grease", f"{n} weeks") for n in range(60)
+    ]
     out = chunks_of(count, [heading("Lubrication"), Block(T, rows=tuple(rows), header_rows=1)])
     assert len(out.chunks) > 1
     assert all(c.text.startswith("Part | Lubricant | Interval\n") for c in out.chunks)

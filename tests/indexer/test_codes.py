@@ -81,7 +81,9 @@ def test_every_writing_reaches_the_row(registry, question, code, title):
     assert (first.code, first.title) == (code, title)
 
 
-@pytest.mark.parametrize("question", ["how do I connect HDMI 4", "step 10 of the list", "30 Nm torque", "E-3", "page 4"])
+@pytest.mark.parametrize(
+    "question", ["how do I connect HDMI 4", "step 10 of the list", "30 Nm torque", "E-3", "page 4"]
+)
 def test_numbers_that_are_no_codes_match_nothing(registry, question):
     assert registry.lookup(question) == []
 
@@ -104,7 +106,9 @@ def test_no_suggestion_for_an_existing_code_or_a_far_one(registry):
 def test_machine_limits_the_look_up():
     connection = sqlite3.connect(":memory:")
     code_registry.create_schema(connection)
-    code_registry.insert_entries(connection, [entry("E-1", "a", "one", machine="A"), entry("E-1", "b", "two", machine="B")])
+    code_registry.insert_entries(
+        connection, [entry("E-1", "a", "one", machine="A"), entry("E-1", "b", "two", machine="B")]
+    )
     registry = CodeRegistry(connection)
     assert {m.entry.title for m in registry.lookup("E1")} == {"one", "two"}
     assert [m.entry.title for m in registry.lookup("E1", machine="B")] == ["two"]
@@ -122,8 +126,12 @@ def test_deleting_a_document_takes_its_codes_and_keys():
 
 def test_code_columns_of_tables():
     assert code_columns(("Code", "Meaning"), [("E-201", "hot"), ("E-202", "low")], "") == [0]
-    assert code_columns(("名称", "面板显示", "原因"), [("过流", "Err02", "短路"), ("过压", "Err05", "电压高")], "") == [1]
-    assert code_columns(("id", "level", "text"), [("16", "5", "a"), ("17", "5", "b"), ("18", "4", "c")], "alarms") == [0]
+    assert code_columns(("名称", "面板显示", "原因"), [("过流", "Err02", "短路"), ("过压", "Err05", "电压高")], "") == [
+        1
+    ]
+    assert code_columns(("id", "level", "text"), [("16", "5", "a"), ("17", "5", "b"), ("18", "4", "c")], "alarms") == [
+        0
+    ]
     assert code_columns(("Fluid", "Volume"), [("Oil", "3 l"), ("Water", "4 l")], "capacities") == []
     assert code_columns(("Panel display", "Cause"), [("OC", "short"), ("LU", "low")], "") == [0]
     assert code_columns(("Step", "Torque"), [("1", "30 Nm"), ("2", "45 Nm")], "tightening") == []

@@ -23,7 +23,11 @@ def tiny_model(folder: Path, pooling: dict[str, Any], **options: Any) -> Path:
 
     torch.manual_seed(0)
     config = BertConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=96,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=96,
         initializer_range=0.2,  # with the usual 0.02 all texts come out nearly equal
     )
     folder.mkdir(parents=True)

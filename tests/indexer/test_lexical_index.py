@@ -36,13 +36,17 @@ def reference(texts, question, k1=0.9, b=0.4):
     return scores
 
 
-@pytest.mark.parametrize("question", ["E-207", "what does E207 mean", "servo fault", "coolant", "风扇过热", "nothing here"])
+@pytest.mark.parametrize(
+    "question", ["E-207", "what does E207 mean", "servo fault", "coolant", "风扇过热", "nothing here"]
+)
 def test_scores_are_those_of_the_formula(question):
     index = Bm25Index.build(TEXTS)
     assert np.allclose(index.scores(question_tokens(question)), reference(TEXTS, question), atol=1e-5)
 
 
-@pytest.mark.parametrize(("question", "best"), [("E-207", 0), ("E207", 0), ("what does E207 mean", 0), ("F207", 2), ("风扇", 5)])
+@pytest.mark.parametrize(
+    ("question", "best"), [("E-207", 0), ("E207", 0), ("what does E207 mean", 0), ("F207", 2), ("风扇", 5)]
+)
 def test_the_right_alarm_is_first(question, best):
     assert Bm25Index.build(TEXTS).search(question, 3)[0][0] == best
 
@@ -60,7 +64,9 @@ def test_an_update_equals_a_fresh_build(tmp_path):
 
 def test_filter_k_and_empty():
     index = Bm25Index.build(TEXTS)
-    assert [p for p, _ in index.search("E-207", 10, np.array([2, 4]))] == [2, 4] or index.search("E-207", 10, np.array([2, 4]))
+    assert [p for p, _ in index.search("E-207", 10, np.array([2, 4]))] == [2, 4] or index.search(
+        "E-207", 10, np.array([2, 4])
+    )
     assert all(p in (2, 4) for p, _ in index.search("E-207", 10, np.array([2, 4])))
     assert len(index.search("alarm", 2)) == 2
     assert Bm25Index.build([]).search("alarm", 5) == []

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (sample documents are easier to compare unwrapped)
 """CSV, JSON, YAML and plain text."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (sample documents are easier to compare unwrapped)
 """Markdown, HTML, AsciiDoc and mail."""
 
 from __future__ import annotations
