@@ -1,5 +1,7 @@
 # Everything runs in .venv beside this file; `make demo` and `make test` need Python 3.11+ and make, nothing else.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3 || command -v python)
+# The first interpreter that runs and is new enough (a version manager's shim may be there and yet not run).
+PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
+	$$p -c "import sys; sys.exit(sys.version_info < (3, 11))" >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV := .venv
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -21,7 +23,7 @@ help:
 
 # The stamp stands for "installed from these files"; it is made last, so an interrupted install is done again.
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed, this is ' + sys.version)"
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; install it, or say make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@$(BIN)/python -c "open('$(VENV)/.installed', 'w').close()"
