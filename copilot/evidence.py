@@ -21,6 +21,8 @@ from indexer.types import ChunkKind, Hit, Stage
 
 _TOP = 5
 _MEANING_TOP = 3  # passages compared with the question by meaning
+_TORN_PAIR = 0.5
+_CHINESE_SAY = 0.75  # share of the words in the score of a Chinese question: the English body knows no Chinese
 _PROPER = re.compile(r"(?<![.!?。]\s)(?<!^)\b[A-Z][a-z]{2,}\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # Words of questions that documents seldom repeat: their absence says nothing.
@@ -80,7 +82,7 @@ class EvidenceJudge:
         cosines = self._cosines(understanding, top[:_MEANING_TOP])
         meaning = max(0.0, min(1.0, (max(cosines) - self._floor) / (self._full - self._floor))) if cosines else 0.0
         same_language = any(is_chinese(hit.chunk.text) == (understanding.language == "zh") for hit in top)
-        lexical_say = 0.55 if same_language else 0.1
+        lexical_say = 0.1 if not same_language else _CHINESE_SAY if understanding.language == "zh" else 0.55
         score = lexical_say * coverage + (1 - lexical_say) * meaning if cosines else coverage
         agree = (
             bool(cosines)
@@ -103,8 +105,13 @@ class EvidenceJudge:
         return {
             term: weight
             * (0.1 if past and term in HISTORY_WORDS else 0.35 if term in _ASKING or term in GENERIC else 1.0)
+            * (_TORN_PAIR if self._torn(term) else 1.0)
             for term, weight in weights.items()
         }
+
+    def _torn(self, term: str) -> bool:
+        """Whether a pair of Chinese characters stands nowhere in the index: mostly the end of one word and the next."""
+        return len(term) == 2 and is_chinese(term) and self._rarity is not None and self._rarity(term) > 0.999
 
     def _cosines(self, understanding: Understanding, top: Sequence[Hit]) -> list[float]:
         if self._embedder is None:

@@ -98,6 +98,12 @@ class Understander:
         return named, True, mentioned
 
 
+_MACHINE_WORD = re.compile(
+    r"(?:\b(?:machine|asset|equipment|unit|line|press|excavator|truck|robot|mill|pump|compressor|crane|model)\s*"
+    r"(?:no\.?|number|#)?\s*|(?:设备|机器|机台|产线|机床|编号)\s*)"
+)
+
+
 def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
     """(machine as the index spells it, the words that name it), or None when none or several fit equally.
 
@@ -105,6 +111,7 @@ def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
     for "Hydraulic press HP-200") that belongs to one machine only; last come slips of the pen, never in digits.
     """
     folded = fold(text)
+    machines = [name for name in machines if _tells(name, folded)]
     full = [(name, match) for name in machines if (match := _name_pattern(name).search(folded)) and match[0].strip()]
     if full:
         longest = max(len(match[0]) for _, match in full)
@@ -129,6 +136,19 @@ def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
     if len(hits) == 1:
         return next(iter(hits.items()))
     return None if hits else _fuzzy(folded, machines)
+
+
+def _tells(name: str, folded: str) -> bool:
+    """Whether a name in a question can only be the machine's: a model name, several words, or behind "machine", "设备".
+
+    Machines may be called "A", and folders "docs" or "config": such a word alone must not narrow the search.
+    """
+    parts = _PARTS.findall(fold(name))
+    if any(part.isdigit() for part in parts) and any(part.isalpha() for part in parts):
+        return True
+    if len(parts) > 1 or (_HAN.search(name) and len(name) > 1):
+        return True
+    return bool(re.search(_MACHINE_WORD.pattern + _name_pattern(name).pattern, folded))
 
 
 def _name_pattern(name: str) -> re.Pattern[str]:
