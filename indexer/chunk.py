@@ -29,7 +29,9 @@ from indexer.codes import (
     mentions,
     row_definitions,
 )
+from indexer.contents import contents_lines
 from indexer.protocols import TokenCounter
+from indexer.table_text import cell_line, column_groups, first_value, merged_header, record_lines, row_line
 from indexer.types import (
     Block,
     BlockKind,
@@ -150,7 +152,7 @@ class _Chunker:
 
     def _sections(self) -> Iterator[_Section]:
         """Runs of blocks under one heading. A heading with nothing under it before a deeper one yields no section."""
-        contents = _contents_lines(self.document)
+        contents = contents_lines(self.document)
         stack: list[tuple[int, str]] = []
         number = 0
         current = _Section((), number, 1)
@@ -323,18 +325,18 @@ class _Chunker:
 
     def _small_table(self, block: Block, page: int, ocr: bool, context: str) -> _Unit | None:
         """A table that stays in the text around it: a few rows without codes; None for any other."""
-        header = _merged_header(block.rows[: block.header_rows])
+        header = merged_header(block.rows[: block.header_rows])
         rows = block.rows[block.header_rows :]
         if not rows or block.caption or len(header) > 8 or code_columns(header, rows, f"{context} {' '.join(header)}"):
             return None
-        text = "\n".join(line for line in (_line(header), *(_line(row) for row in rows)) if line)
+        text = "\n".join(line for line in (row_line(header), *(row_line(row) for row in rows)) if line)
         tokens = self.count(text)
         return _Unit(text, page, tokens, ChunkKind.TABLE, ocr=ocr) if 0 < tokens <= self._limit() // 3 else None
 
     def _table(
         self, block: Block, page: int, ocr: bool, section: _Section, heading: tuple[str, ...], context: str
     ) -> None:
-        header = _merged_header(block.rows[: block.header_rows])
+        header = merged_header(block.rows[: block.header_rows])
         rows = block.rows[block.header_rows :]
         if not rows:
             rows, header = block.rows, ()
@@ -349,7 +351,7 @@ class _Chunker:
         if columns:
             ordinal = counts_rows(header, rows, columns[0])
             for row in rows:
-                text = _record(header, row)
+                text = record_lines(header, row)
                 if not text:
                     continue
                 pieces = [text] if self.count(text) <= limit else self._split_record(header, row, columns, limit)
@@ -365,16 +367,16 @@ class _Chunker:
                 chinese = next((n for n, piece in enumerate(pieces) if is_chinese(piece)), 0)
                 if chinese and not holds_chinese(pieces[0]):
                     for found in defined:
-                        title = _first_value(pieces[chinese], len(columns))
+                        title = first_value(pieces[chinese], len(columns))
                         self._register(replace(found, title=title), row_context, self.chunks[first + chinese], page)
             return
-        head = _line(header)
+        head = row_line(header)
         head_tokens = self.count(head)
         wide = head_tokens > limit // 3 or len(header) > 8
         packed: list[str] = []
         spent = 0
         for row in rows:
-            line = _record(header, row) if wide else _line(row)
+            line = record_lines(header, row) if wide else row_line(row)
             if not line:
                 continue
             tokens = self.count(line)
@@ -411,14 +413,14 @@ class _Chunker:
         Neighbouring columns of one group ("en.cause", "en.remedy") stay together when they fit; a cell that does not
         fit is cut between sentences.
         """
-        key = _record(header, [cell if index in keys else "" for index, cell in enumerate(row)])
+        key = record_lines(header, [cell if index in keys else "" for index, cell in enumerate(row)])
         room = max(24, limit - self.count(key) - 1)
         if room < 32:
             key, room = "", limit
         pieces: list[str] = []
         current, spent = "", 0
-        for group in _column_groups(header, row, keys):
-            text = "\n".join(_cell(header, index, row[index]) for index in group)
+        for group in column_groups(header, row, keys):
+            text = "\n".join(cell_line(header, index, row[index]) for index in group)
             parts = [text] if self.count(text) <= room else self._split(text, room)
             for part in parts:
                 tokens = self.count(part)
@@ -493,34 +495,6 @@ class _Chunker:
                     self._register(Found(code, (), "", False), " ".join(chunk.heading)[:120], chunk, chunk.pages[0])
 
 
-_CONTENTS_LINE = re.compile(r"^(?P<title>.*?\S)[\s.·…_-]*\s(?:\d{1,4}|[ivxlc]{1,6}|[A-Z]?\d{0,2}-\d{1,3})\s*$")
-
-
-def _contents_lines(document: Document) -> set[tuple[int, int]]:
-    """(page, block) of the lines of a table of contents: a title that is a heading elsewhere, and a page number.
-
-    They would be found in place of the section they point to. A few such lines by chance are left alone.
-    """
-    headings = {
-        _squeezed(block.text) for page in document.pages for block in page.blocks if block.kind is BlockKind.HEADING
-    }
-    headings |= {_squeezed(title) for _, title, _ in document.outline}
-    found: set[tuple[int, int]] = set()
-    for page in document.pages:
-        for index, block in enumerate(page.blocks):
-            if block.kind in (BlockKind.TABLE, BlockKind.CODE) or not block.text.strip():
-                continue
-            lines = block.text.strip().splitlines()
-            matches = [_CONTENTS_LINE.match(line.strip()) for line in lines]
-            if all(match and _squeezed(match["title"]) in headings for match in matches):
-                found.add((page.number, index))
-    return found if len(found) >= 4 else set()
-
-
-def _squeezed(title: str) -> str:
-    return re.sub(r"[\W_]+", "", title).casefold()
-
-
 def _groups(units: Sequence[_Unit], limit: int) -> Iterator[list[_Unit]]:
     """Units that stay together: a run of steps with what stands between them, when it fits; else one by one."""
     index = 0
@@ -547,58 +521,5 @@ def _groups(units: Sequence[_Unit], limit: int) -> Iterator[list[_Unit]]:
         index += len(run)
 
 
-def _first_value(piece: str, keys: int) -> str:
-    """The first cell of a record's piece after its key cells, without its header."""
-    lines = piece.splitlines()
-    return lines[min(keys, len(lines) - 1)].partition(": ")[2][:200]
-
-
-def _column_groups(header: Sequence[str], row: Sequence[str], keys: Sequence[int]) -> list[list[int]]:
-    """The non-empty columns besides the keys; neighbours that share what stands before a dot form one group."""
-    groups: list[list[int]] = []
-    last = ""
-    for index, cell in enumerate(row):
-        if index in keys or not cell.strip():
-            continue
-        name = header[index] if index < len(header) else ""
-        prefix = name.rpartition(".")[0]
-        if groups and prefix and prefix == last:
-            groups[-1].append(index)
-        else:
-            groups.append([index])
-        last = prefix
-    return groups
-
-
 def _one_procedure(before: Sequence[_Unit], after: Sequence[_Unit]) -> bool:
     return before[-1].kind is ChunkKind.PROCEDURE and after[0].kind is ChunkKind.PROCEDURE
-
-
-def _merged_header(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """One header from several header rows: the distinct texts of each column joined."""
-    if not rows:
-        return ()
-    return tuple(
-        " ".join(dict.fromkeys(" ".join(cell.split()) for cell in column if cell.strip()))
-        for column in zip(*rows, strict=False)
-    )
-
-
-def _flat(cell: str) -> str:
-    return " ".join(cell.replace("|", "¦").split())
-
-
-def _line(row: Sequence[str]) -> str:
-    """A row as one line of cells; "" when all are empty."""
-    cells = [_flat(cell) for cell in row]
-    return " | ".join(cells) if any(cells) else ""
-
-
-def _cell(header: Sequence[str], index: int, cell: str) -> str:
-    name = _flat(header[index]) if index < len(header) else ""
-    return f"{name}: {' '.join(cell.split())}" if name else " ".join(cell.split())
-
-
-def _record(header: Sequence[str], row: Sequence[str]) -> str:
-    """A row as "Header: cell" lines, empty cells left out."""
-    return "\n".join(_cell(header, index, cell) for index, cell in enumerate(row) if cell.strip())
