@@ -31,6 +31,7 @@ class RetrieveSettings:
     dense_weight: float = 0.6
     dense_weight_chinese: float = 0.1  # for a body that knows no Chinese; a bilingual one deserves `dense_weight`
     heading_alone_weight: float = 0.6  # a heading with nothing under it answers nothing
+    spare: int = 16  # chunks read beyond those wanted, for what the weight above moves down
     code_hits: int = 6
     report_share: float = 0.5  # of the hits of a plain search, at most, while manuals have any to offer
     max_question_tokens: int = 128
@@ -119,14 +120,16 @@ class HybridRetriever:
         cosine = self._index.vectors.vectors(positions) @ vector[0]
         dense_weight = settings.dense_weight_chinese if is_chinese(question) else settings.dense_weight
         score = _fuse(lexical[positions], cosine, dense_weight)
-        chunks = self._index.chunks_at([int(p) for p in positions])
-        score *= np.array([self._weight(chunk, weights) for chunk in chunks], dtype=np.float32)
-        order = np.lexsort((positions, -score))[:k]
-        return [(chunks[i], float(score[i])) for i in order]
-
-    def _weight(self, chunk: Chunk, weights: Mapping[DocumentKind, float]) -> float:
-        alone = self._settings.heading_alone_weight if is_heading_alone(chunk) else 1.0
-        return alone * weights.get(_collection(chunk.kind), 1.0)
+        score *= np.array(
+            [weights.get(_collection(kind), 1.0) for kind in self._index.kinds_at(positions)], dtype=np.float32
+        )
+        order = np.lexsort((positions, -score))[: k + settings.spare]
+        chunks = self._index.chunks_at([int(p) for p in positions[order]])
+        found = [
+            (chunk, float(value) * (settings.heading_alone_weight if is_heading_alone(chunk) else 1.0))
+            for chunk, value in zip(chunks, score[order], strict=True)
+        ]
+        return sorted(found, key=lambda pair: -pair[1])[:k]
 
 
 def _fuse(

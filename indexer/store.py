@@ -162,6 +162,10 @@ class Index:
             mask &= np.isin(self._kind_of, [KINDS.index(kind) for kind in kinds])
         return np.flatnonzero(mask)
 
+    def kinds_at(self, positions: npt.NDArray[np.int64]) -> list[ChunkKind]:
+        """What the chunks at these positions hold, without reading them."""
+        return [KINDS[number] for number in self._kind_of[positions]]
+
     def chunks_at(self, positions: Sequence[int]) -> list[Chunk]:
         """The chunks at these positions, in this order."""
         found: dict[int, Chunk] = {}
