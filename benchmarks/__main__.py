@@ -8,12 +8,13 @@ import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from benchmarks import codes, cold, indexing, report, retrieval, scale
+from benchmarks import codes, cold, encoder, indexing, report, retrieval, scale
 
 BENCHMARKS = {
     "retrieval": retrieval.main,
     "codes": codes.main,
     "indexing": indexing.main,
+    "encoder": encoder.main,
     "scale": scale.main,
     "cold": cold.main,
     "report": report.main,

@@ -1,6 +1,6 @@
 """How fast the encoder turns chunks into vectors, and what share of the CPU's bfloat16 peak it reaches.
 
-    python benchmarks/encoder.py [--repeats 5] [--texts 256] [--no-peers] [--json FILE]
+    python -m benchmarks encoder [--repeats 5] [--texts 256] [--no-peers] [--no-save]
 
 Everything runs interleaved in one process: in each repeat every back end takes its turn at every length, and the
 matrix peak is measured between them; medians are printed. FLOPs count real tokens only, padding is not work.
@@ -12,21 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
-import sys
-import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from indexer.embedders import OnnxEmbedder
+from benchmarks.common import Table, our_embedder
 from indexer.encoder import available_cores
 from indexer.model_folder import resolve_model
 
@@ -36,6 +29,7 @@ WORDS = (
     "close clean front rear left right upper lower speed power supply unit control panel reset stop start machine tool"
 ).split()
 LENGTHS = (64, 128, 206, 256)
+_LABELS = {"ours": "ours", "st_f32": "sentence-transformers float32", "st_bf16": "sentence-transformers bfloat16"}
 
 
 def make_texts(lengths: list[int], seed: int) -> list[str]:
@@ -66,25 +60,24 @@ def peak_gflops(torch: Any) -> float:
     return best
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks encoder", description=__doc__.split("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--texts", type=int, default=256, help="texts per measurement; peers get a quarter")
+    parser.add_argument("--texts", type=int, default=256, help="texts per length; peers get a quarter, the mix 8 times")
     parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--cache", type=Path, help="keeps the exported model between runs")
-    options = parser.parse_args()
+    parser.add_argument("--no-save", action="store_true")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
     import torch
 
     torch.set_num_threads(available_cores())
-    cache = options.cache or Path(tempfile.mkdtemp(prefix="encoder-bench-"))
-    embedder = OnnxEmbedder(cache_dir=cache)
+    embedder = our_embedder()
     model = resolve_model()
     config = json.loads((model.transformer / "config.json").read_text(encoding="utf-8"))
 
     rng = np.random.default_rng(7)
-    mix = [int(n) for n in np.clip(rng.normal(160, 60, 2 * options.texts), 20, 256)]
+    mix = [int(n) for n in np.clip(rng.normal(160, 60, 8 * options.texts), 20, 256)]
     cases = {str(n): [n] * options.texts for n in LENGTHS} | {"mix": mix}
     backends: dict[str, tuple[Callable[[list[str]], Any], int]] = {"ours": (embedder.embed_documents, 1)}
     if not options.no_peers:
@@ -120,34 +113,23 @@ def main() -> None:
                     gflops[case].append(flops(some, config) / seconds / 1e9)
                     shares[case].append(gflops[case][-1] / statistics.mean(around))
 
-    result = {
-        "date": time.strftime("%Y-%m-%d"),
-        "cpu": platform.processor() or platform.machine(),
-        "cores": available_cores(),
-        "runtime": embedder.encoder.bulk_description(),
-        "bf16_peak_gflops": statistics.median(peaks),
-        "cases": {
-            case: {
-                "chunks_per_s": {name: statistics.median(values) for name, values in rates[case].items()},
-                "gflops": statistics.median(gflops[case]),
-                "share_of_peak": statistics.median(shares[case]),
-            }
-            for case in cases
-        },
-    }
-    print(f"{result['runtime']}; bf16 matrix peak {result['bf16_peak_gflops']:.0f} GFLOP/s (median)")
-    header = "".join(f"{name:>10}" for name in backends)
-    ratios = "   x f32  x bf16" if len(backends) > 1 else ""
-    print(f"{'tokens':>8}{header}   chunks/s{'GFLOP/s':>10}{'of peak':>9}{ratios}")
+    table = Table(
+        "encoder", "", "Bulk encoding: chunks a second and share of the machine's bfloat16 peak",
+        ["tokens a chunk", *(f"{_LABELS[name]}, chunks/s" for name in backends), "ours, GFLOP/s", "share of peak",
+         *(f"ours / {_LABELS[name]}" for name in backends if name != "ours")],
+        notes=[
+            f"{embedder.encoder.bulk_description()}; bfloat16 matrix peak {statistics.median(peaks):.0f} GFLOP/s (median; "
+            f"{min(peaks):.0f} to {max(peaks):.0f}), measured before and after each turn",
+            f"mix: {len(mix)} chunks of 20 to 256 tokens, mean {statistics.mean(mix):.0f}; medians of {options.repeats} "
+            "interleaved repeats; only real tokens count as work",
+        ],
+    )  # fmt: skip
     for case in cases:
         medians = {name: statistics.median(values) for name, values in rates[case].items()}
-        line = f"{case:>8}" + "".join(f"{value:10.1f}" for value in medians.values())
-        line += f"{'':11}{statistics.median(gflops[case]):10.0f}{statistics.median(shares[case]):9.0%}"
-        if len(backends) > 1:
-            line += f"{medians['ours'] / medians['st_f32']:8.1f}{medians['ours'] / medians['st_bf16']:8.1f}"
-        print(line)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        table.add(case, *(f"{value:.0f}" for value in medians.values()), f"{statistics.median(gflops[case]):.0f}",
+                  f"{statistics.median(shares[case]):.0%}",
+                  *(f"{medians['ours'] / value:.1f}" for name, value in medians.items() if name != "ours"))  # fmt: skip
+    table.publish(not options.no_save)
 
 
 if __name__ == "__main__":

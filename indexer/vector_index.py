@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +25,8 @@ Positions = npt.NDArray[np.int64]
 
 _BLOCK = 65_536  # rows handled at a time: about 100 MB of float32 at 384 numbers
 _INTERACTIVE = 8  # up to so many questions one thread is faster than waking the others
+_SHARD = 32_768  # rows below which a single question is not worth a second thread
+_MOST_SHARDS = 4  # one question is bound by memory: more readers than this share the same bandwidth
 
 
 class ExactIndex:
@@ -62,6 +66,8 @@ class FaissIndex:
     def __init__(self, index: Any) -> None:
         """Wrap a faiss IndexScalarQuantizer; use `build`, `derive` or `open` to get one."""
         self._index = index
+        self._threads: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
         self.dimension = int(index.d)
 
     def __len__(self) -> int:
@@ -152,12 +158,41 @@ class FaissIndex:
             bitmap = np.packbits(bits, bitorder="little")
             selector = faiss.IDSelectorBitmap(bitmap)  # keeps a reference to the array
             parameters = faiss.SearchParameters(sel=selector)
-        faiss.omp_set_num_threads(1 if len(questions) <= _INTERACTIVE else available_cores())
-        best, rows = self._index.search(questions, found, params=parameters)
+        interactive = len(questions) <= _INTERACTIVE
+        shards = min(available_cores(), _MOST_SHARDS, len(self) // _SHARD)
+        if interactive and shards > 1 and parameters is None:
+            best, rows = self._search_shards(questions, found, shards)
+        else:
+            faiss.omp_set_num_threads(1 if interactive else available_cores())
+            best, rows = self._index.search(questions, found, params=parameters)
         missing = rows < 0
         best[missing] = -np.inf  # faiss marks an empty place with the lowest finite number
         scores[:, :found], positions[:, :found] = best, rows
         return scores, positions
+
+    def _search_shards(
+        self, questions: FloatMatrix, found: int, shards: int
+    ) -> tuple[npt.NDArray[np.float32], Positions]:
+        """Search ranges of rows in threads of their own and merge: faiss itself gives one question one thread."""
+        faiss = _faiss()
+        edges = np.linspace(0, len(self), shards + 1).astype(int)
+
+        def search(shard: int) -> tuple[npt.NDArray[np.float32], Positions]:
+            faiss.omp_set_num_threads(1)  # the setting belongs to a thread
+            rows_of_shard = faiss.IDSelectorRange(int(edges[shard]), int(edges[shard + 1]))
+            parameters = faiss.SearchParameters(sel=rows_of_shard)
+            best, rows = self._index.search(questions, found, params=parameters)
+            return np.where(rows < 0, -np.inf, best), rows
+
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(_MOST_SHARDS - 1, thread_name_prefix="vector-search")
+        others = [self._threads.submit(search, shard) for shard in range(1, shards)]
+        parts = [search(0), *(other.result() for other in others)]
+        best = np.concatenate([scores for scores, _ in parts], axis=1)
+        rows = np.concatenate([positions for _, positions in parts], axis=1)
+        order = np.argsort(-best, axis=1, kind="stable")[:, :found]
+        return np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
     def vectors(self, positions: Positions) -> FloatMatrix:
         """Return the vectors at these positions as stored, (len(positions), dimension) float32."""

@@ -58,6 +58,21 @@ def test_builds_from_several_matrices_and_from_a_memory_map(tmp_path: Path) -> N
     np.testing.assert_array_equal(one.vectors(np.arange(64)), many.vectors(np.arange(64)))
 
 
+def test_shards_searched_in_threads_find_what_one_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = units(500)
+    index = FaissIndex.build(vectors)
+    questions = np.vstack([vectors[20], units(2, seed=5)])
+    whole = index.search(questions, 40)
+    monkeypatch.setattr("indexer.vector_index._SHARD", 100)
+    monkeypatch.setattr("indexer.vector_index.available_cores", lambda: 3)
+    sharded = index.search(questions, 40)
+    np.testing.assert_array_equal(sharded[1], whole[1])
+    np.testing.assert_array_equal(sharded[0], whole[0])
+    assert sharded[1][0, 0] == 20
+    monkeypatch.setattr("indexer.vector_index._SHARD", 200)
+    assert index.search(questions, 400)[1][:, -1].min() >= 0, "a shard smaller than k leaves no gap in the result"
+
+
 def test_file_takes_two_bytes_a_number(tmp_path: Path) -> None:
     FaissIndex.build(units(1000)).write(tmp_path / "v.faiss")
     assert (tmp_path / "v.faiss").stat().st_size < 1000 * 48 * 2 + 1000
