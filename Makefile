@@ -12,13 +12,14 @@ export HF_HUB_OFFLINE := 1
 export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench sample-plant ocr-hint clean help
+.PHONY: demo test lint bench gates sample-plant ocr-hint clean help
 
 help:
 	@echo "make demo          set up, index the bundled sample plant, ask it questions"
 	@echo "make test          set up, lint, type-check, run the tests"
 	@echo "make lint          ruff, mypy, import-linter"
 	@echo "make bench         all benchmarks that have their data (see benchmarks/README.md)"
+	@echo "make gates         measure a new bilingual body against what is asked of it"
 	@echo "make sample-plant  write the bundled sample plant again"
 
 # The stamp stands for "installed from these files"; it is made last, so an interrupted install is done again.
@@ -49,6 +50,12 @@ test: $(VENV)/.installed ocr-hint lint
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
+
+# What a new bilingual body must pass before it becomes the default.
+gates: $(VENV)/.bench
+	$(BIN)/python -m benchmarks bilingual
+	$(BIN)/python -m benchmarks report
+	$(BIN)/python -m benchmarks gates
 
 sample-plant: $(VENV)/.installed
 	$(BIN)/python scripts/make_sample_plant.py

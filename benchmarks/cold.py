@@ -66,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runs = [timed(call) for call in calls][1:]
         walls = [wall for wall, _, _ in runs]
         memory = statistics.median(mb for _, mb, _ in runs)
+        if failed := [code for _, _, code in runs if code]:
+            raise SystemExit(f"{name} ended with code {failed[0]}: nothing to be measured")
         codes = " ".join(str(code) for code in sorted({code for _, _, code in runs}))
         table.add(name, f"{statistics.median(walls):.2f}", f"{max(walls):.2f}", f"{memory:.0f}", codes)
     table.publish(not options.no_save)

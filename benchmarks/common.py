@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from finetune.body.compose import composed_folder
 from indexer.build import BuildSettings, build
 from indexer.embedders import OnnxEmbedder
 from indexer.encoder import available_cores
@@ -134,8 +135,18 @@ def _width(text: str) -> int:
 
 
 def our_embedder() -> OnnxEmbedder:
-    """The encoder the product uses, its exported graph kept in the cache."""
+    """The unchanged body, which the peers run too, its exported graph kept in the cache; `bilingual` measures the other."""
     return OnnxEmbedder(cache_dir=CACHE / "model")
+
+
+def product_model() -> str:
+    """The folder of the bilingual body, which the product uses by default, composed into the cache."""
+    return str(composed_folder(CACHE / "model"))
+
+
+def product_embedder() -> OnnxEmbedder:
+    """The encoder the product uses by default."""
+    return OnnxEmbedder(product_model(), cache_dir=CACHE / "model")
 
 
 @contextmanager

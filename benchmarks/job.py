@@ -13,12 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.common import our_embedder
+from benchmarks.common import product_embedder, product_model
 from benchmarks.corpora import real_vectors
 from benchmarks.stub import StubEmbedder
 from indexer.build import BuildSettings, build
 from indexer.home import Home
-from indexer.model_folder import DEFAULT_MODEL
 from indexer.protocols import Embedder
 
 
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument("path", type=Path)
     parser.add_argument("--real", action="store_true", help="embed with the real encoder instead of the stub")
     options = parser.parse_args()
-    ours = our_embedder()
+    ours = product_embedder()
     embedder: Embedder = ours if options.real else StubEmbedder(real_vectors(), ours.name, ours.weights_sha256)
     stages: dict[str, float] = {}
     began: list[tuple[str, float]] = []
@@ -58,7 +57,7 @@ def main() -> None:
 
     cpu = cpu_seconds()
     start = time.perf_counter()
-    result = build(Home(options.home), [options.path], embedder, BuildSettings(DEFAULT_MODEL), progress=progress)
+    result = build(Home(options.home), [options.path], embedder, BuildSettings(product_model()), progress=progress)
     seconds = time.perf_counter() - start
     if began:
         stages[began[-1][0]] = stages.get(began[-1][0], 0.0) + start + seconds - began[-1][1]

@@ -13,6 +13,7 @@ TITLES = {
     "codes": "Exact codes",
     "indexing": "Bulk indexing",
     "encoder": "Encoder",
+    "bilingual": "Bilingual body",
     "scale": "Scale",
     "cold": "Cold start",
 }

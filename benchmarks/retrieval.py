@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import peers
 from benchmarks.common import CACHE, DATA, MissingData, Table, built, need, our_embedder, percent, searchable_texts
 from benchmarks.common import squeezed as _squeezed
-from copilot.retrieve import HybridRetriever
+from copilot.retrieve import UNREAD_WEIGHT, HybridRetriever, RetrieveSettings
 from indexer.embedders import OnnxEmbedder
 from indexer.store import Index
 from indexer.types import Chunk
@@ -83,7 +83,8 @@ class Hybrid:
 
     def __init__(self, index: Index, embedder: OnnxEmbedder, machine: str | None = None) -> None:
         self._index = index
-        self._retriever = HybridRetriever(index, embedder)
+        weight = RetrieveSettings().dense_weight_chinese if embedder.reads_chinese else UNREAD_WEIGHT
+        self._retriever = HybridRetriever(index, embedder, RetrieveSettings(dense_weight_chinese=weight))
         self.machine = machine
 
     def search(self, question: str, k: int) -> list[int]:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import corpora
-from benchmarks.common import CACHE, HERE, MissingData, Table, our_embedder, searchable_texts
+from benchmarks.common import CACHE, HERE, MissingData, Table, product_embedder, searchable_texts
 from benchmarks.stub import StubEmbedder
 from copilot.retrieve import HybridRetriever
 from indexer.home import Home
@@ -78,7 +78,7 @@ def scale_home(chunks: int) -> tuple[Path, dict[str, Any]]:
 def latency(chunks: int, save: bool) -> None:
     """Warm questions one after another, each embedded by the real encoder; agreement of the vector index."""
     home, _ = scale_home(chunks)
-    embedder = our_embedder()
+    embedder = product_embedder()
     asked = corpora.questions()
     with Index.open(Home(home)) as index:
         retriever = HybridRetriever(index, embedder)

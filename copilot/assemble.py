@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from copilot.config import Settings, SettingsError
+from finetune.body.compose import NAME, composed_folder
 from indexer.home import Home
 
 if TYPE_CHECKING:
@@ -28,17 +30,32 @@ def make_home(settings: Settings) -> Home:
     return Home(settings.home)
 
 
+def embedder_model(settings: Settings) -> str | Path:
+    """The name or folder of the encoder in force; the bilingual one that ships is composed if it is not there yet.
+
+    Raises BodyError when its delta is damaged or the cache cannot be written.
+    """
+    chosen = settings.indexer.embedder
+    return composed_folder(make_home(settings).cache_folder) if chosen == NAME else chosen
+
+
 def make_embedder(settings: Settings) -> OnnxEmbedder:
     """The encoder that the settings name. Raises EncoderError when it is not on this machine."""
     from indexer.embedders import OnnxEmbedder
 
     indexer = settings.indexer
     return OnnxEmbedder(
-        indexer.embedder,
+        embedder_model(settings),
         cache_dir=make_home(settings).cache_folder,
         max_tokens=indexer.max_tokens,
         threads=indexer.threads or None,
     )
+
+
+def make_reading_embedder(settings: Settings) -> OnnxEmbedder:
+    """The encoder for questions to an index; raises NoIndexError first, so that nothing is prepared where there is none."""
+    make_home(settings).require_current()
+    return make_embedder(settings)
 
 
 def make_build_settings(settings: Settings) -> BuildSettings:
@@ -50,7 +67,7 @@ def make_build_settings(settings: Settings) -> BuildSettings:
     indexer = settings.indexer
     chunk = ChunkSettings(max_tokens=indexer.max_tokens, target_tokens=indexer.target_tokens)
     extract = ExtractSettings(chunk, indexer.ocr, indexer.ocr_languages, dict(indexer.columns))
-    return BuildSettings(indexer.embedder, extract, indexer.workers)
+    return BuildSettings(str(embedder_model(settings)), extract, indexer.workers)
 
 
 def open_index(settings: Settings, embedder: OnnxEmbedder | None = None) -> Index:
@@ -67,12 +84,15 @@ def open_index(settings: Settings, embedder: OnnxEmbedder | None = None) -> Inde
 
 def make_retriever(settings: Settings, index: Index, embedder: OnnxEmbedder) -> HybridRetriever:
     """Hybrid search over an opened index."""
-    from copilot.retrieve import HybridRetriever, RetrieveSettings
+    from copilot.retrieve import UNREAD_WEIGHT, HybridRetriever, RetrieveSettings
 
     chosen = settings.copilot
-    return HybridRetriever(
-        index, embedder, RetrieveSettings(candidates=chosen.candidates, dense_weight=chosen.dense_weight)
-    )
+    weights = RetrieveSettings(candidates=chosen.candidates, dense_weight=chosen.dense_weight)
+    if chosen.dense_weight_chinese is not None:
+        weights = replace(weights, dense_weight_chinese=chosen.dense_weight_chinese)
+    elif not embedder.reads_chinese:
+        weights = replace(weights, dense_weight_chinese=UNREAD_WEIGHT)
+    return HybridRetriever(index, embedder, weights)
 
 
 def make_router(settings: Settings, embedder: OnnxEmbedder) -> tuple[Router, tuple[Route, ...]]:
@@ -123,7 +143,11 @@ def make_copilot(settings: Settings, index: Index, embedder: OnnxEmbedder, gener
     rarity = make_rarity(index)
     threshold = settings.copilot.evidence_threshold
     judge = EvidenceJudge(
-        embedder, rarity, stored=index.vectors_of, **({} if threshold is None else {"threshold": threshold})
+        embedder,
+        rarity,
+        stored=index.vectors_of,
+        reads_chinese=embedder.reads_chinese,
+        **({} if threshold is None else {"threshold": threshold}),
     )
     router, routes = make_router(settings, embedder)
     return Copilot(

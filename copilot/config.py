@@ -33,7 +33,7 @@ class SettingsError(CopilotError):
 class IndexerSettings:
     """How files become an index. A change of `embedder`, `max_tokens` or `target_tokens` needs `index --rebuild`."""
 
-    embedder: str = "all-MiniLM-L6-v2"
+    embedder: str = "all-MiniLM-L6-v2-en-zh"
     """A sentence-transformers model: its name, or its folder (starting with /, ./, ../ or ~)."""
     max_tokens: int = 256
     """The most tokens of the encoder a chunk may have."""
@@ -67,6 +67,8 @@ class CopilotSettings:
     """How many chunks each side of the hybrid search hands to the fusion."""
     dense_weight: float = 0.6
     """Weight of meaning against words in the fusion."""
+    dense_weight_chinese: float | None = None
+    """The same for Chinese questions; unset means by what the encoder knows of Chinese."""
     min_k: int = 8
     """The least number of passages fetched for an answer."""
 
@@ -92,6 +94,7 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("copilot", "evidence_threshold"): (0, 1),
     ("copilot", "candidates"): (1, 10_000),
     ("copilot", "dense_weight"): (0, 100),
+    ("copilot", "dense_weight_chinese"): (0, 100),
     ("copilot", "min_k"): (1, 1000),
 }
 

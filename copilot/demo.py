@@ -31,6 +31,7 @@ QUESTIONS = (
     DemoQuestion("what helped last time", "What did we do last time the glue nozzle was blocked?", "PK-3"),
     DemoQuestion("a Chinese manual, asked in Chinese", "err 3 是什么原因？", "AC-75"),
     DemoQuestion("a Chinese procedure", "怎样更换油分芯？", "AC-75"),
+    DemoQuestion("a Chinese question, an English manual", "装箱机胶枪喷嘴怎么更换", "PK-3"),
     DemoQuestion("a code that no document has", "What does alarm E-230 mean on the press?", "HP-200"),
     DemoQuestion(
         "a question that the documents do not answer",

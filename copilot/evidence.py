@@ -22,7 +22,8 @@ from indexer.types import ChunkKind, Hit, Stage
 _TOP = 5
 _MEANING_TOP = 3  # passages compared with the question by meaning
 _TORN_PAIR = 0.5
-_CHINESE_SAY = 0.75  # share of the words in the score of a Chinese question: the English body knows no Chinese
+_WORDS_SAY = 0.55  # share of the words in the score, the rest being the meaning's
+_UNREAD_CHINESE_SAY = 0.75  # the same for a Chinese question when the encoder knows no Chinese
 _PROPER = re.compile(r"(?<![.!?。]\s)(?<!^)\b[A-Z][a-z]{2,}\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # Words of questions that documents seldom repeat: their absence says nothing.
@@ -39,6 +40,7 @@ class EvidenceJudge:
 
     `cosine_floor` and `cosine_full` are the cosines of question and passage that count 0 and 1; they suit one encoder.
     `stored` gives the vectors of chunks by id, (n, dimension); without it the passages are embedded again.
+    `reads_chinese` says whether the encoder does.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class EvidenceJudge:
         cosine_floor: float = 0.2,
         cosine_full: float = 0.65,
         stored: Callable[[Sequence[str]], FloatMatrix] | None = None,
+        reads_chinese: bool = False,
     ) -> None:
         self.threshold = threshold
         self._embedder = embedder
@@ -57,6 +60,7 @@ class EvidenceJudge:
         self._floor = cosine_floor
         self._full = cosine_full
         self._stored = stored
+        self._chinese_say = _WORDS_SAY if reads_chinese else _UNREAD_CHINESE_SAY
 
     def judge(self, understanding: Understanding, hits: Sequence[Hit]) -> Evidence:
         """See `copilot.protocols.Judge`."""
@@ -82,7 +86,8 @@ class EvidenceJudge:
         cosines = self._cosines(understanding, top[:_MEANING_TOP])
         meaning = max(0.0, min(1.0, (max(cosines) - self._floor) / (self._full - self._floor))) if cosines else 0.0
         same_language = any(is_chinese(hit.chunk.text) == (understanding.language == "zh") for hit in top)
-        lexical_say = 0.1 if not same_language else _CHINESE_SAY if understanding.language == "zh" else 0.55
+        say = self._chinese_say if understanding.language == "zh" else _WORDS_SAY
+        lexical_say = say if same_language else 0.1
         score = lexical_say * coverage + (1 - lexical_say) * meaning if cosines else coverage
         agree = (
             bool(cosines)

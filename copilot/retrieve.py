@@ -1,7 +1,8 @@
 """Hybrid retrieval: codes looked up first, then BM25 and dense search fused.
 
 Fusion is convex (Bruch, Gai & Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"): each side's score is
-divided by its best for this question, negative cosines count as 0, and the dense side weighs `dense_weight` against 1.
+divided by its best for this question, negative cosines count as 0, and the dense side weighs `dense_weight` against 1
+(against less where the words of the question are hardly anywhere, as when documents are in another language).
 It beat reciprocal rank fusion on every development set (benchmarks/RESULTS.md), because how much better the first hit
 is than the second tells more than their order.
 """
@@ -22,6 +23,11 @@ from indexer.protocols import Embedder
 from indexer.store import Index
 from indexer.types import Chunk, ChunkKind, CodeMatch, DocumentKind, Hit, Stage
 
+UNREAD_WEIGHT = 0.1  # `dense_weight_chinese` for an encoder that knows no Chinese
+# BM25 of the best hit against the summed IDF of the question, from which words have their full say. Questions on a manual
+# of their own language mostly reach 0.5; in Chinese, where many pairs of characters belong to no word, 0.2.
+ENOUGH, ENOUGH_CHINESE = 0.4, 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class RetrieveSettings:
@@ -29,7 +35,7 @@ class RetrieveSettings:
 
     candidates: int = 100
     dense_weight: float = 0.6
-    dense_weight_chinese: float = 0.1  # for a body that knows no Chinese; a bilingual one deserves `dense_weight`
+    dense_weight_chinese: float = 0.4
     heading_alone_weight: float = 0.6  # a heading with nothing under it answers nothing
     spare: int = 16  # chunks read beyond those wanted, for what the weight above moves down
     code_hits: int = 6
@@ -118,8 +124,10 @@ class HybridRetriever:
         if not len(positions):
             return []
         cosine = self._index.vectors.vectors(positions) @ vector[0]
-        dense_weight = settings.dense_weight_chinese if is_chinese(question) else settings.dense_weight
-        score = _fuse(lexical[positions], cosine, dense_weight)
+        chinese = is_chinese(question)
+        dense_weight = settings.dense_weight_chinese if chinese else settings.dense_weight
+        say = self._say_of_words(words, float(lexical[positions].max()), ENOUGH_CHINESE if chinese else ENOUGH)
+        score = _fuse(lexical[positions], cosine, dense_weight, say)
         score *= np.array(
             [weights.get(_collection(kind), 1.0) for kind in self._index.kinds_at(positions)], dtype=np.float32
         )
@@ -131,16 +139,27 @@ class HybridRetriever:
         ]
         return sorted(found, key=lambda pair: -pair[1])[:k]
 
+    def _say_of_words(self, words: Sequence[str], best: float, enough: float) -> float:
+        """How much the word search may say, 0..1: less when even its best hit shares little with the question.
+
+        That is what a question in one language finds in documents of the other: a number, a sign, a name. Divided by
+        its own best, such a hit would look as good as any.
+        """
+        lexical = self._index.lexical
+        whole = sum(float(lexical.idf(word)) for word in dict.fromkeys(words))
+        return min(1.0, best / (enough * whole)) ** 2 if whole > 0 else 0.0
+
 
 def _fuse(
-    lexical: npt.NDArray[np.float32], cosine: npt.NDArray[np.float32], dense_weight: float
+    lexical: npt.NDArray[np.float32], cosine: npt.NDArray[np.float32], dense_weight: float, say: float = 1.0
 ) -> npt.NDArray[np.float32]:
-    """Both sides divided by their best, added with weights 1 and `dense_weight`, scaled to 0..1."""
+    """Both sides divided by their best, added with weights `say` and `dense_weight`, scaled to 0..1."""
     best_lexical = float(lexical.max())
     best_cosine = float(cosine.max())
     words = lexical / best_lexical if best_lexical > 0 else np.zeros_like(lexical)
     meaning = np.maximum(cosine, 0) / best_cosine if best_cosine > 0 else np.zeros_like(cosine)
-    fused: npt.NDArray[np.float32] = ((words + dense_weight * meaning) / (1 + dense_weight)).astype(np.float32)
+    whole = say + dense_weight or 1.0
+    fused: npt.NDArray[np.float32] = ((say * words + dense_weight * meaning) / whole).astype(np.float32)
     return fused
 
 

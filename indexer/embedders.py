@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from indexer.encoder import Encoder, TextTokens, known_sha256
+from indexer.encoder import Encoder, TextTokens, known_sha256, knows_characters
 from indexer.errors import EncoderError
 from indexer.model_folder import DEFAULT_MAX_TOKENS, DEFAULT_MODEL, ModelFolder, resolve_model
 from indexer.protocols import FloatMatrix
+
+# Everyday characters of manuals; a vocabulary that holds nine in ten of them was made for Chinese.
+_COMMON_CHINESE = "的机电压力检查更换报警过热停止启动设备故障原因处理参数输出温度控制油泵阀轴承传感器安全操作维护"
 
 
 class ModelTokenCounter:
@@ -68,6 +71,11 @@ class OnnxEmbedder:
     def weights_sha256(self) -> str:
         """Digest of the weight files; hashing them takes a moment the first time, no runtime is loaded."""
         return known_sha256(self._model, self._cache_dir)
+
+    @cached_property
+    def reads_chinese(self) -> bool:
+        """Whether the tokeniser knows Chinese characters; an English model takes nearly all of them for one unknown."""
+        return knows_characters(self.encoder.tokeniser(), _COMMON_CHINESE)
 
     def embed_documents(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> FloatMatrix:
         """Return (n, dimension) float32 unit vectors in the order of `texts`; made for any number of them."""

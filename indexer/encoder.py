@@ -96,6 +96,17 @@ class TextTokens:
         return text.lower() if self._lower else text
 
 
+def knows_characters(tokeniser: TextTokens, characters: str) -> bool:
+    """Whether the model's tokeniser knows these characters.
+
+    One that does not gives the same unknown token for them or, if it works on bytes, several tokens for each.
+    """
+    nothing, unknown, found = tokeniser.ids(["", "𪚥", characters])  # the second is in hardly any vocabulary
+    own = [token for token in found if token not in nothing]
+    known = [token for token in own if token not in unknown]
+    return len(own) <= len(characters) + 1 and len(known) >= 0.9 * len(own) > 0
+
+
 class Encoder:
     """A model folder made runnable. Weights load on first use; every method may be called from several threads."""
 
@@ -151,7 +162,7 @@ class Encoder:
             vectors[batch.rows] = output
             done(int(copies[batch.rows].sum()))
 
-        batches = make_batches(self._tokeniser().ids(list(rows)), self.model.pad_id)
+        batches = make_batches(self.tokeniser().ids(list(rows)), self.model.pad_id)
         try:
             runtime.run(batches, sink)
         except (RuntimeError, MemoryError, ValueError) as error:
@@ -161,7 +172,8 @@ class Encoder:
             ) from error
         return vectors if len(rows) == len(texts) else vectors[inverse]
 
-    def _tokeniser(self) -> TextTokens:
+    def tokeniser(self) -> TextTokens:
+        """The model's tokeniser, cut at `max_tokens`."""
         with self._load_lock:
             if self._tokens is None:
                 self._tokens = TextTokens(self.model, self.max_tokens)

@@ -380,7 +380,7 @@ def check_manifest(manifest: Manifest, embedder: str | None, weights_sha256: str
         if here is not None and there != here:
             raise MismatchError(
                 f"The index was built with {what} {_short(there)}, the settings say {_short(here)}. "
-                "Run `copilot index --rebuild`, or set the embedder back."
+                "Run `copilot index --rebuild`, or put back the settings it was built with."
             )
 
 

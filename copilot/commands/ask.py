@@ -25,7 +25,7 @@ def opened_copilot(settings: Settings, generator: str | None = None) -> Iterator
     """The copilot over the index that answers, and that index; closed at the end."""
     if generator is not None and generator not in assemble.GENERATORS:
         raise CopilotError(f"there is no generator '{generator}'; choose from {', '.join(assemble.GENERATORS)}")
-    embedder = assemble.make_embedder(settings)
+    embedder = assemble.make_reading_embedder(settings)
     with assemble.open_index(settings, embedder) as index:
         yield assemble.make_copilot(settings, index, embedder, generator), index
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from copilot import assemble, terminal
 from copilot.commands.common import DONE, FAILED
 from copilot.config import Settings
+from finetune.errors import FinetuneError
 from indexer.errors import IndexerError, NoIndexError
 
 _PACKAGES = (
@@ -57,7 +58,7 @@ def doctor(settings: Settings, as_json: bool) -> int:
     for name, look in _CHECKS.items():
         try:
             checks += [Check(name, state, detail) for state, detail in look(settings)]
-        except (IndexerError, OSError) as error:
+        except (IndexerError, FinetuneError, OSError) as error:
             checks.append(Check(name, State.BROKEN, terminal.one_line(str(error))))
     broken = [check for check in checks if check.state is State.BROKEN]
     if as_json:
@@ -109,7 +110,7 @@ def _settings(settings: Settings) -> Findings:
 def _encoder(settings: Settings) -> Findings:
     from indexer.model_folder import resolve_model
 
-    model = resolve_model(settings.indexer.embedder)
+    model = resolve_model(assemble.embedder_model(settings))
     yield State.OK, f"{model.name}, sha256 {model.weights_sha256()[:12]}…, {model.dimension} dimensions"
 
 
@@ -117,7 +118,7 @@ def _export(settings: Settings) -> Findings:
     from indexer.export import FORMAT, is_whole
     from indexer.model_folder import resolve_model
 
-    model = resolve_model(settings.indexer.embedder)
+    model = resolve_model(assemble.embedder_model(settings))
     name = f"{model.graph_fingerprint(model.weights_sha256())[:32]}-{FORMAT}"
     folder = assemble.make_home(settings).cache_folder / "encoder" / name
     if not folder.exists():

@@ -20,7 +20,7 @@ def retrieval(settings: Settings, file: Path, k: int, as_json: bool) -> int:
     """Print hit@1, hit@5 and MRR of a file's questions."""
     from copilot.understand import find_machine
 
-    embedder = assemble.make_embedder(settings)
+    embedder = assemble.make_reading_embedder(settings)
     with assemble.open_index(settings, embedder) as index:
         retriever = assemble.make_retriever(settings, index, embedder)
 

@@ -67,7 +67,7 @@ def count(settings: Settings, by: str, machine: str | None, since: str | None, a
 def similar(settings: Settings, words: Sequence[str], k: int, machine: str | None, as_json: bool) -> int:
     """The fault reports most like a text, best first."""
     text = taken(" ".join(words))
-    embedder = assemble.make_embedder(settings)
+    embedder = assemble.make_reading_embedder(settings)
     from copilot.types import Question
     from finetune.types import RetrievalPlan
     from indexer.types import ChunkKind

@@ -83,11 +83,12 @@ def run_build(
 
 def _index_again(settings: Settings, as_json: bool) -> int:
     """One more run while watching: what goes wrong is told, and the next change gets its chance."""
+    from finetune.errors import FinetuneError
     from indexer.errors import IndexerError
 
     try:
         return _index_once(settings, (), None, None, False, as_json)
-    except IndexerError as error:
+    except (IndexerError, FinetuneError) as error:
         terminal.note(f"Error: {error}")
         return PARTLY
 

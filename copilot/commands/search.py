@@ -18,7 +18,7 @@ def search(
 ) -> int:
     """Find chunks for one question, or for every line of a file."""
     question = one_question(words, file)
-    embedder = assemble.make_embedder(settings)
+    embedder = assemble.make_reading_embedder(settings)
     with assemble.open_index(settings, embedder) as index:
         retriever = assemble.make_retriever(settings, index, embedder)
         chosen = known_machine(machine, index.machines())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from models import tiny_model
 
 from copilot.cli import run
 
@@ -123,6 +125,49 @@ def test_another_embedder_is_refused_with_the_remedy(cli, manuals, own_home):
     assert code == 1 and "`copilot index --rebuild`" in err
     code, out, _ = cli("index", "--rebuild")
     assert code == 0 and out.startswith("Indexed: 2 added")
+
+
+def test_an_index_of_the_english_encoder_is_refused_under_the_bilingual_one(cli, manuals, own_home):
+    (own_home / "copilot.toml").write_text('[indexer]\nembedder = "all-MiniLM-L6-v2"\n', encoding="utf-8")
+    assert cli("index", manuals)[0] == 0
+    (own_home / "copilot.toml").unlink()
+    for arguments in (("ask", "What does C-101 mean?"), ("index",)):
+        code, _, err = cli(*arguments)
+        assert code == 1
+        assert "built with embedder 'all-MiniLM-L6-v2', the settings say 'all-MiniLM-L6-v2-en-zh'" in err
+        assert "`copilot index --rebuild`" in err
+    assert cli("index", "--rebuild")[0] == 0
+    assert "C-101" in cli("ask", "What does C-101 mean?")[1]
+
+
+def test_a_plants_own_model_takes_the_encoders_place(cli, manuals, own_home):
+    tiny_model(own_home / "models" / "mine", {"pooling_mode_mean_tokens": True})
+    (own_home / "copilot.toml").write_text('[indexer]\nembedder = "./models/mine"\nmax_tokens = 64\n', encoding="utf-8")
+    assert cli("index", manuals)[0] == 0
+    _, answer, _ = cli("ask", "What does C-101 mean?", "--json")
+    assert answer["model_versions"]["embedder"].startswith("mine@")
+    assert "Belt slips on the drum" in answer["text"]
+
+
+def test_a_damaged_bilingual_encoder_is_named_by_doctor(cli, manuals, own_home, monkeypatch, tmp_path):
+    from finetune.body import compose
+
+    copy = tmp_path / "delta"
+    shutil.copytree(compose.SHIPPED, copy)
+    with (copy / "delta.safetensors").open("ab") as file:
+        file.write(b"x")
+    shutil.rmtree(own_home / "cache")
+    monkeypatch.setattr("copilot.assemble.composed_folder", lambda cache: compose.composed_folder(cache, copy))
+    code, report, _ = cli("doctor", "--json")
+    assert code == 1
+    broken = {check["name"]: check["detail"] for check in report["checks"] if check["state"] == "broken"}
+    assert "delta.safetensors is damaged" in broken["encoder"]
+
+
+def test_no_index_is_said_before_anything_is_composed(capsys, tmp_path):
+    code = run(["ask", "What does C-101 mean?", "--home", str(tmp_path / "typo")])
+    assert code == 1 and "Nothing has been indexed" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
 
 
 def test_doctor_finds_a_damaged_file(cli, manuals, own_home):

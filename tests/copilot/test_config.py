@@ -140,14 +140,15 @@ def test_demo_lives_apart_from_the_users_documents(tmp_path):
 
 def test_defaults_agree_with_the_packages_they_configure():
     from copilot.retrieve import RetrieveSettings
+    from finetune.body.compose import NAME
     from indexer.chunk import ChunkSettings
     from indexer.extract import ExtractSettings
-    from indexer.model_folder import DEFAULT_MAX_TOKENS, DEFAULT_MODEL
+    from indexer.model_folder import DEFAULT_MAX_TOKENS
 
     indexer, answering = IndexerSettings(), CopilotSettings()
     assert (indexer.max_tokens, indexer.target_tokens) == (ChunkSettings().max_tokens, ChunkSettings().target_tokens)
     assert (indexer.ocr, indexer.ocr_languages) == (ExtractSettings().ocr, ExtractSettings().ocr_languages)
-    assert (indexer.embedder, indexer.max_tokens) == (DEFAULT_MODEL, DEFAULT_MAX_TOKENS)
+    assert (indexer.embedder, indexer.max_tokens) == (NAME, DEFAULT_MAX_TOKENS)
     assert answering.candidates == RetrieveSettings().candidates
     assert answering.dense_weight == RetrieveSettings().dense_weight
 
