@@ -50,6 +50,8 @@ GATES: Sequence[Gate] = (
     Gate("translations found first, en → zh", "parallel", (BODY, "held-out documents"), "en → zh", 95, False),
     Gate("cmrc trial, dense hit@1", "reading", (f"{BODY}, dense",), "hit@1", 65, False),
     Gate("cmrc trial, dense hit@5", "reading", (f"{BODY}, dense",), "hit@5", 85, False),
+    Gate("DRCD dev, dense hit@1", "reading", (f"{BODY}, dense",), "DRCD dev hit@1", 65, False),
+    Gate("DRCD dev, dense hit@5", "reading", (f"{BODY}, dense",), "DRCD dev hit@5", 85, False),
     Gate("Dobot codes, zh → en within 10", "codes", (f"{BODY}, dense", "Dobot"), "zh → en hit@10", 80, False),
     Gate("Dobot codes, en → zh within 10", "codes", (f"{BODY}, dense", "Dobot"), "en → zh hit@10", 80, False),
     Gate("xArm codes, zh → en within 10", "codes", (f"{BODY}, dense", "xArm"), "zh → en hit@10", 80, False),

@@ -90,7 +90,10 @@ def _settings(given: Sequence[str], of: type) -> dict[str, Any]:
         name, _, value = text.partition("=")
         if name not in kinds:
             raise FinetuneError(f"There is no setting {name!r}; there are: {', '.join(kinds)}")
-        out[name] = {"int": int, "float": float}.get(kinds[name], str)(value)
+        try:
+            out[name] = {"int": int, "float": float}.get(kinds[name], str)(value)
+        except ValueError as error:
+            raise FinetuneError(f"The setting {name} is {value!r}; it must be of type {kinds[name]}") from error
     return out
 
 

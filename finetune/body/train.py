@@ -1,9 +1,9 @@
 """Teaching the body Chinese: distillation (Reimers & Gurevych 2020, "Making Monolingual Sentence Embeddings Multilingual
 Using Knowledge Distillation"), then contrast between questions and passages on top of it.
 
-Stage 1, pairs and passages: the student's vector of the Chinese text and of the English text is pulled to the unchanged
-body's vector of the English one (1 - cosine), and told apart from the other texts of the batch (InfoNCE, van den Oord et
-al. 2018, both directions). Stage 2 mixes in Chinese questions with their passage against the other passages of the batch
+Stage 1, pairs and passages: the student's vector of the Chinese text, and of every fifth English text, is pulled to the
+unchanged body's vector of the English one (1 - cosine); the Chinese one is also told apart from the other texts of the
+batch (InfoNCE, van den Oord et al. 2018, both directions). Stage 2 mixes in Chinese questions with their passage against the other passages of the batch
 and one chosen to look alike. Batches hold texts of like length and a fixed number of tokens.
 
 A run writes its state every few minutes and goes on from there when it is started again with the same settings.
