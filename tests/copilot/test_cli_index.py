@@ -189,6 +189,8 @@ def test_watch_follows_a_new_file_and_ends_on_interrupt(manuals, own_home):
     process = subprocess.Popen(
         [sys.executable, "-m", "copilot.cli", "index", str(manuals), "--watch", "--json", "--home", str(own_home)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        # Under a test run in the background of a script interrupts are ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         assert len(json.loads(process.stdout.readline())["added"]) == 2
