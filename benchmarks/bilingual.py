@@ -57,8 +57,9 @@ Search = Callable[[str], list[int]]
 
 def settings_of(body: Body) -> RetrieveSettings:
     """How the product would search with this body."""
-    reads = body.embedder.reads_chinese
-    return RetrieveSettings(dense_weight_chinese=DENSE_WEIGHT_CHINESE if reads else UNREAD_WEIGHT)
+    if body.embedder.reads_chinese:
+        return RetrieveSettings()
+    return RetrieveSettings(dense_weight_chinese=UNREAD_WEIGHT, foreign_weight=0.0)
 
 
 def points(marks: Marks, before: Marks) -> str:

@@ -83,8 +83,9 @@ class Hybrid:
 
     def __init__(self, index: Index, embedder: OnnxEmbedder, machine: str | None = None) -> None:
         self._index = index
-        weight = RetrieveSettings().dense_weight_chinese if embedder.reads_chinese else UNREAD_WEIGHT
-        self._retriever = HybridRetriever(index, embedder, RetrieveSettings(dense_weight_chinese=weight))
+        unread = RetrieveSettings(dense_weight_chinese=UNREAD_WEIGHT, foreign_weight=0.0)
+        settings = RetrieveSettings() if embedder.reads_chinese else unread
+        self._retriever = HybridRetriever(index, embedder, settings)
         self.machine = machine
 
     def search(self, question: str, k: int) -> list[int]:

@@ -151,8 +151,8 @@ def _plot(points: Sequence[tuple[int, float]]) -> None:
     folder = HERE / "plots"
     folder.mkdir(exist_ok=True)
     figure, axes = pyplot.subplots(figsize=(5, 3))
-    axes.plot([p[0] for p in points], [p[1] for p in points], marker="o")
-    axes.set_xlabel("chunks in the index")
+    axes.plot([p[0] / 1_000 for p in points], [p[1] for p in points], marker="o")
+    axes.set_xlabel("chunks in the index, thousands")
     axes.set_ylabel("build, CPU ms per chunk")
     axes.set_ylim(bottom=0)
     axes.set_title("Cost of a build per chunk, encoder not counted", fontsize=9)

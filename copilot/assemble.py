@@ -92,6 +92,8 @@ def make_retriever(settings: Settings, index: Index, embedder: OnnxEmbedder) -> 
         weights = replace(weights, dense_weight_chinese=chosen.dense_weight_chinese)
     elif not embedder.reads_chinese:
         weights = replace(weights, dense_weight_chinese=UNREAD_WEIGHT)
+    if not embedder.reads_chinese:
+        weights = replace(weights, foreign_weight=0.0)
     return HybridRetriever(index, embedder, weights)
 
 

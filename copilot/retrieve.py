@@ -2,7 +2,8 @@
 
 Fusion is convex (Bruch, Gai & Ingber 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"): each side's score is
 divided by its best for this question, negative cosines count as 0, and the dense side weighs `dense_weight` against 1
-(against less where the words of the question are hardly anywhere, as when documents are in another language).
+(against less where the words of the question are hardly anywhere). A chunk in the other language than the question may be
+scored by meaning alone instead.
 It beat reciprocal rank fusion on every development set (benchmarks/RESULTS.md), because how much better the first hit
 is than the second tells more than their order.
 """
@@ -23,7 +24,7 @@ from indexer.protocols import Embedder
 from indexer.store import Index
 from indexer.types import Chunk, ChunkKind, CodeMatch, DocumentKind, Hit, Stage
 
-UNREAD_WEIGHT = 0.1  # `dense_weight_chinese` for an encoder that knows no Chinese
+UNREAD_WEIGHT = 0.1  # `dense_weight_chinese` for an encoder that knows no Chinese; its `foreign_weight` is 0
 # BM25 of the best hit against the summed IDF of the question, from which words have their full say. Questions on a manual
 # of their own language mostly reach 0.5; in Chinese, where many pairs of characters belong to no word, 0.2.
 ENOUGH, ENOUGH_CHINESE = 0.4, 0.2
@@ -36,6 +37,8 @@ class RetrieveSettings:
     candidates: int = 100
     dense_weight: float = 0.6
     dense_weight_chinese: float = 0.4
+    foreign_weight: float = 0.92  # the most a chunk of the other language scores by meaning alone; 0: not looked at
+    foreign_candidates: int = 10
     heading_alone_weight: float = 0.6  # a heading with nothing under it answers nothing
     spare: int = 16  # chunks read beyond those wanted, for what the weight above moves down
     code_hits: int = 6
@@ -128,16 +131,23 @@ class HybridRetriever:
         dense_weight = settings.dense_weight_chinese if chinese else settings.dense_weight
         say = self._say_of_words(words, float(lexical[positions].max()), ENOUGH_CHINESE if chinese else ENOUGH)
         score = _fuse(lexical[positions], cosine, dense_weight, say)
-        score *= np.array(
+        # What another language's chunk may score: no word of the question can stand in it, so meaning alone speaks.
+        foreign = settings.foreign_weight * np.maximum(cosine, 0) / max(float(cosine.max()), 1e-6)
+        kinds_there = np.array(
             [weights.get(_collection(kind), 1.0) for kind in self._index.kinds_at(positions)], dtype=np.float32
         )
+        score, foreign = score * kinds_there, foreign * kinds_there
         order = np.lexsort((positions, -score))[: k + settings.spare]
+        if settings.foreign_weight:
+            order = np.union1d(order, np.lexsort((positions, -foreign))[: settings.foreign_candidates])
         chunks = self._index.chunks_at([int(p) for p in positions[order]])
-        found = [
-            (chunk, float(value) * (settings.heading_alone_weight if is_heading_alone(chunk) else 1.0))
-            for chunk, value in zip(chunks, score[order], strict=True)
-        ]
-        return sorted(found, key=lambda pair: -pair[1])[:k]
+        found = []
+        for chunk, at in zip(chunks, order.tolist(), strict=True):
+            value = max(score[at], foreign[at]) if is_chinese(chunk.text) != chinese else score[at]
+            found.append(
+                (chunk, float(value) * (settings.heading_alone_weight if is_heading_alone(chunk) else 1.0), at)
+            )
+        return [(chunk, value) for chunk, value, _ in sorted(found, key=lambda row: (-row[1], positions[row[2]]))[:k]]
 
     def _say_of_words(self, words: Sequence[str], best: float, enough: float) -> float:
         """How much the word search may say, 0..1: less when even its best hit shares little with the question.

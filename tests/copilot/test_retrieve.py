@@ -87,6 +87,13 @@ def test_a_chinese_question_finds_the_english_section_although_chinese_text_shar
     assert first(index, question, dense_weight_chinese=0.0).startswith("空压机"), "by words alone it is lost"
 
 
+def test_meaning_may_lift_the_other_languages_chunk_above_matching_words(index):
+    question = "主轴轴承润滑之前要检查什么"  # 检查 and 之前 stand in the Chinese manual
+    assert first(index, question) == "mill: Spindle"
+    assert first(index, question, foreign_weight=0.0).startswith("空压机")
+    assert first(index, "检查之前要切断电源吗") == "空压机: 安全", "its own language comes first where it answers"
+
+
 def test_words_keep_their_full_say_where_they_match(index):
     retriever = HybridRetriever(index, Translating())
     words = ["coolant", "pump"]
