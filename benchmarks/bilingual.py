@@ -36,7 +36,7 @@ from benchmarks.common import (
 )
 from benchmarks.encoder import make_texts
 from benchmarks.peers import DEPTH
-from copilot.retrieve import UNREAD_WEIGHT, HybridRetriever, RetrieveSettings, _fuse
+from copilot.retrieve import HybridRetriever, RetrieveSettings, _fuse
 from indexer.analysis import question_tokens
 from indexer.build import BuildSettings, build
 from indexer.home import Home
@@ -44,7 +44,8 @@ from indexer.lexical_index import Bm25Index, top
 from indexer.protocols import FloatMatrix
 from indexer.store import Index
 
-DENSE_WEIGHT_CHINESE = RetrieveSettings().dense_weight_chinese  # for a body that reads Chinese; else UNREAD_WEIGHT
+DENSE_WEIGHT_CHINESE = RetrieveSettings().dense_weight_chinese  # for a body that reads Chinese
+UNREAD_WEIGHT = 0.1  # for one that does not, see RetrieveSettings.suiting
 PASSAGES = 2_000
 SPEED_TEXTS = 512
 SPEED_REPEATS = 5
@@ -57,9 +58,7 @@ Search = Callable[[str], list[int]]
 
 def settings_of(body: Body) -> RetrieveSettings:
     """How the product would search with this body."""
-    if body.embedder.reads_chinese:
-        return RetrieveSettings()
-    return RetrieveSettings(dense_weight_chinese=UNREAD_WEIGHT, foreign_weight=0.0)
+    return RetrieveSettings.suiting(body.embedder)
 
 
 def points(marks: Marks, before: Marks) -> str:

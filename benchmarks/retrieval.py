@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import peers
 from benchmarks.common import CACHE, DATA, MissingData, Table, built, need, our_embedder, percent, searchable_texts
 from benchmarks.common import squeezed as _squeezed
-from copilot.retrieve import UNREAD_WEIGHT, HybridRetriever, RetrieveSettings
+from copilot.retrieve import HybridRetriever, RetrieveSettings
 from indexer.embedders import OnnxEmbedder
 from indexer.store import Index
 from indexer.types import Chunk
@@ -83,9 +83,7 @@ class Hybrid:
 
     def __init__(self, index: Index, embedder: OnnxEmbedder, machine: str | None = None) -> None:
         self._index = index
-        unread = RetrieveSettings(dense_weight_chinese=UNREAD_WEIGHT, foreign_weight=0.0)
-        settings = RetrieveSettings() if embedder.reads_chinese else unread
-        self._retriever = HybridRetriever(index, embedder, settings)
+        self._retriever = HybridRetriever(index, embedder, RetrieveSettings.suiting(embedder))
         self.machine = machine
 
     def search(self, question: str, k: int) -> list[int]:

@@ -84,16 +84,14 @@ def open_index(settings: Settings, embedder: OnnxEmbedder | None = None) -> Inde
 
 def make_retriever(settings: Settings, index: Index, embedder: OnnxEmbedder) -> HybridRetriever:
     """Hybrid search over an opened index."""
-    from copilot.retrieve import UNREAD_WEIGHT, HybridRetriever, RetrieveSettings
+    from copilot.retrieve import HybridRetriever, RetrieveSettings
 
     chosen = settings.copilot
-    weights = RetrieveSettings(candidates=chosen.candidates, dense_weight=chosen.dense_weight)
+    weights = replace(
+        RetrieveSettings.suiting(embedder), candidates=chosen.candidates, dense_weight=chosen.dense_weight
+    )
     if chosen.dense_weight_chinese is not None:
         weights = replace(weights, dense_weight_chinese=chosen.dense_weight_chinese)
-    elif not embedder.reads_chinese:
-        weights = replace(weights, dense_weight_chinese=UNREAD_WEIGHT)
-    if not embedder.reads_chinese:
-        weights = replace(weights, foreign_weight=0.0)
     return HybridRetriever(index, embedder, weights)
 
 

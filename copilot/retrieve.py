@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,6 @@ from indexer.protocols import Embedder
 from indexer.store import Index
 from indexer.types import Chunk, ChunkKind, CodeMatch, DocumentKind, Hit, Stage
 
-UNREAD_WEIGHT = 0.1  # `dense_weight_chinese` for an encoder that knows no Chinese; its `foreign_weight` is 0
 # BM25 of the best hit against the summed IDF of the question, from which words have their full say. Questions on a manual
 # of their own language mostly reach 0.5; in Chinese, where many pairs of characters belong to no word, 0.2.
 ENOUGH, ENOUGH_CHINESE = 0.4, 0.2
@@ -44,6 +44,12 @@ class RetrieveSettings:
     code_hits: int = 6
     report_share: float = 0.5  # of the hits of a plain search, at most, while manuals have any to offer
     max_question_tokens: int = 128
+
+    @classmethod
+    def suiting(cls, embedder: Embedder) -> Self:
+        """The defaults, and for an encoder that knows no Chinese next to no meaning where Chinese is asked or found."""
+        reads_chinese = getattr(embedder, "reads_chinese", True)
+        return cls() if reads_chinese else cls(dense_weight_chinese=0.1, foreign_weight=0.0)
 
 
 class HybridRetriever:
@@ -132,7 +138,7 @@ class HybridRetriever:
         say = self._say_of_words(words, float(lexical[positions].max()), ENOUGH_CHINESE if chinese else ENOUGH)
         score = _fuse(lexical[positions], cosine, dense_weight, say)
         # What another language's chunk may score: no word of the question can stand in it, so meaning alone speaks.
-        foreign = settings.foreign_weight * np.maximum(cosine, 0) / max(float(cosine.max()), 1e-6)
+        foreign = settings.foreign_weight * _shares(cosine)
         kinds_there = np.array(
             [weights.get(_collection(kind), 1.0) for kind in self._index.kinds_at(positions)], dtype=np.float32
         )
@@ -164,13 +170,17 @@ def _fuse(
     lexical: npt.NDArray[np.float32], cosine: npt.NDArray[np.float32], dense_weight: float, say: float = 1.0
 ) -> npt.NDArray[np.float32]:
     """Both sides divided by their best, added with weights `say` and `dense_weight`, scaled to 0..1."""
-    best_lexical = float(lexical.max())
-    best_cosine = float(cosine.max())
-    words = lexical / best_lexical if best_lexical > 0 else np.zeros_like(lexical)
-    meaning = np.maximum(cosine, 0) / best_cosine if best_cosine > 0 else np.zeros_like(cosine)
     whole = say + dense_weight or 1.0
-    fused: npt.NDArray[np.float32] = ((say * words + dense_weight * meaning) / whole).astype(np.float32)
+    fused: npt.NDArray[np.float32] = ((say * _shares(lexical) + dense_weight * _shares(cosine)) / whole).astype(
+        np.float32
+    )
     return fused
+
+
+def _shares(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Scores divided by the best, 0..1; those below 0, and all when the best is, count 0."""
+    best = float(scores.max())
+    return np.maximum(scores, 0) / best if best > 0 else np.zeros_like(scores)
 
 
 def _collection(kind: ChunkKind) -> DocumentKind:

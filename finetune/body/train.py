@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from finetune.body.parent import tokens_of
 from finetune.body.prepare import Ragged, load
 from finetune.body.student import Student
 from finetune.body.vocabulary import Vocabulary, row_sources
@@ -76,7 +77,7 @@ def train(data: Path, target: Path, settings: TrainSettings, report: Callable[[s
     target.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     vocabulary = Vocabulary.read(data / "vocabulary.json")
-    known = json.loads(resolve_model().tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
+    known = tokens_of(resolve_model())
     first_rows = np.load(data / f"{settings.first_rows}.npy")
     # On a CPU fused attention spends more on its backward pass than all the matrix products together.
     student = Student(first_rows, np.array(row_sources(vocabulary, known)), settings.method, settings.device != "cpu")
