@@ -109,7 +109,7 @@ def parallel(bodies: Sequence[Body], limit: int | None, save: bool) -> None:
         ],
     )  # fmt: skip
     for body in bodies:
-        marks = _both_ways(body, dev)
+        marks = both_ways(body, dev)
         for name, part in (
             (dev.name, slice(None)),
             ("held-out documents, permissive", slice(0, edge)),
@@ -118,12 +118,12 @@ def parallel(bodies: Sequence[Body], limit: int | None, save: bool) -> None:
             if len(marks[0][part]):
                 table.add(body.name, name, len(marks[0][part]), *(percent(side[part]) for side in marks))
         for pairs in held_out:
-            table.add(body.name, pairs.name, len(pairs.english), *map(percent, _both_ways(body, pairs)))
+            table.add(body.name, pairs.name, len(pairs.english), *map(percent, both_ways(body, pairs)))
     table.publish(save)
     _drift(bodies, dev.english, limit, save)
 
 
-def _both_ways(body: Body, pairs: data.Pairs) -> tuple[Marks, Marks]:
+def both_ways(body: Body, pairs: data.Pairs) -> tuple[Marks, Marks]:
     english, chinese = body.documents(pairs.english), body.documents(pairs.chinese)
     return (
         found_first(chinese, english, pairs.chinese, pairs.english),
