@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 OUT_OF_SCOPE = "out_of_scope"
@@ -54,3 +55,35 @@ class RouteDecision:
     route: str
     confidence: float
     probabilities: Mapping[str, float]
+
+
+class Verdict(StrEnum):
+    """What an operator thought of an answer."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One operator's word on one answer. `confidence` is the router's, 0..1, where known; `author` who said it."""
+
+    answer_id: str
+    question: str
+    route: str
+    verdict: Verdict
+    corrected_route: str | None
+    comment: str
+    cited_chunk_ids: tuple[str, ...]
+    created_at: datetime
+    confidence: float | None = None
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled text. `source` says where it is from: "seed", "feedback" or the name of a file."""
+
+    text: str
+    label: str
+    source: str = "seed"
