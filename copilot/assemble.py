@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from copilot.protocols import Generator, Rarity
     from copilot.retrieve import HybridRetriever
     from copilot.understand import Understander
+    from finetune.feedback import FeedbackStore
+    from finetune.network import Body
     from finetune.protocols import Router
+    from finetune.registry import Registry
     from finetune.types import Route
     from indexer.build import BuildSettings
     from indexer.embedders import OnnxEmbedder
+    from indexer.protocols import ReportPredictor
     from indexer.store import Index
 
 GENERATORS = ("extractive",)
@@ -67,7 +71,21 @@ def make_build_settings(settings: Settings) -> BuildSettings:
     indexer = settings.indexer
     chunk = ChunkSettings(max_tokens=indexer.max_tokens, target_tokens=indexer.target_tokens)
     extract = ExtractSettings(chunk, indexer.ocr, indexer.ocr_languages, dict(indexer.columns))
-    return BuildSettings(str(embedder_model(settings)), extract, indexer.workers)
+    return BuildSettings(
+        str(embedder_model(settings)), extract, indexer.workers, predict_threshold=indexer.predict_threshold
+    )
+
+
+def make_report_predictors(settings: Settings) -> list[ReportPredictor]:
+    """What fills columns that fault reports lack, as far as there are models for it and the settings want it."""
+    if not settings.indexer.predict_columns:
+        return []
+    from copilot.report_columns import report_predictors
+
+    cache = make_home(settings).cache_folder
+    return report_predictors(
+        make_registry(settings), lambda: make_body(settings), cache, settings.indexer.threads or None
+    )
 
 
 def open_index(settings: Settings, embedder: OnnxEmbedder | None = None) -> Index:
@@ -95,16 +113,56 @@ def make_retriever(settings: Settings, index: Index, embedder: OnnxEmbedder) -> 
     return HybridRetriever(index, embedder, weights)
 
 
-def make_router(settings: Settings, embedder: OnnxEmbedder) -> tuple[Router, tuple[Route, ...]]:
-    """The router with the routes it knows. Raises RoutesError."""
+def make_registry(settings: Settings) -> Registry:
+    """The model versions: those that ship with the program and the plant's own."""
+    from finetune.registry import SHIPPED_FOLDER, Registry
+
+    return Registry(settings.home / "models", SHIPPED_FOLDER)
+
+
+def make_body(settings: Settings) -> Body:
+    """The shared body of all model versions; composed if it is not there yet. Raises BodyError."""
+    from finetune.network import Body
+
+    cache = make_home(settings).cache_folder
+    return Body(composed_folder(cache), cache)
+
+
+def make_feedback_store(settings: Settings) -> FeedbackStore:
+    """What operators said of answers."""
+    from finetune.feedback import FeedbackStore
+
+    return FeedbackStore(settings.home / "feedback")
+
+
+def load_routes(settings: Settings) -> tuple[Route, ...]:
+    """The routes in force, in the order of their file. Raises RoutesError."""
     from pathlib import Path
 
-    from copilot.seed_cache import SeedCache
-    from finetune.router import SeedRouter, load_routes
+    from finetune import router
 
     file: Path | None = Path(settings.copilot.routes).expanduser() if settings.copilot.routes else None
-    routes = load_routes(file)
-    return SeedRouter(routes, SeedCache(embedder, make_home(settings).cache_folder)), routes
+    return router.load_routes(file)
+
+
+def make_router(settings: Settings, embedder: OnnxEmbedder) -> tuple[Router, tuple[Route, ...]]:
+    """The router with the routes it knows: the fine-tuned one where its labels are the routes in force.
+
+    Else, for routes of the plant's own that nothing was fine-tuned on yet, the one that compares with seed questions.
+    Raises RoutesError, BodyError, and RegistryError when the version in force is damaged.
+    """
+    from copilot.seed_cache import SeedCache
+    from finetune.router import ROUTER_TASK, FineTunedRouter, SeedRouter
+    from finetune.types import OUT_OF_SCOPE
+
+    routes = load_routes(settings)
+    registry = make_registry(settings)
+    cache = make_home(settings).cache_folder
+    if registry.current(ROUTER_TASK) is not None:
+        tuned = FineTunedRouter(registry, make_body(settings), cache)
+        if {route.name for route in routes} | {OUT_OF_SCOPE} == set(tuned.labels()):
+            return tuned, routes
+    return SeedRouter(routes, SeedCache(embedder, cache)), routes
 
 
 def make_understander(settings: Settings, index: Index, embedder: OnnxEmbedder) -> Understander:

@@ -170,6 +170,9 @@ def _chat(args: argparse.Namespace) -> int:
 
 def _add_route(parser: _Parser) -> None:
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help="one or more questions")
+    parser.add_argument(
+        "--explain", action="store_true", help="with probabilities, version and the nearest questions learnt"
+    )
     _file(parser)
     _json(parser)
 
@@ -177,13 +180,14 @@ def _add_route(parser: _Parser) -> None:
 def _route(args: argparse.Namespace) -> int:
     from copilot.commands import search
 
-    return search.route(_settings(args), args.questions, args.file, args.as_json)
+    return search.route(_settings(args), args.questions, args.file, args.explain, args.as_json)
 
 
 def _add_history(parser: _Parser) -> None:
     parser.add_argument("--by", choices=_BY, default="machine", help="what to count by")
     _machine(parser)
     parser.add_argument("--since", metavar="D", help="from YYYY, YYYY-MM or YYYY-MM-DD on")
+    parser.add_argument("--predicted", action="store_true", help="count predicted failure modes or components too")
     _json(parser)
     parser.epilog = "copilot history similar TEXT finds the reports most like a text."
 
@@ -191,7 +195,7 @@ def _add_history(parser: _Parser) -> None:
 def _history(args: argparse.Namespace) -> int:
     from copilot.commands import history
 
-    return history.count(_settings(args), args.by, args.machine, args.since, args.as_json)
+    return history.count(_settings(args), args.by, args.machine, args.since, args.predicted, args.as_json)
 
 
 def _add_similar(parser: _Parser) -> None:
@@ -233,6 +237,123 @@ def _eval_answers(args: argparse.Namespace) -> int:
     return eval.answers(_settings(args), args.file, args.generator, args.as_json)
 
 
+def _eval_router(args: argparse.Namespace) -> int:
+    from copilot.commands import eval
+
+    return eval.router(_settings(args), args.file, args.as_json)
+
+
+def _add_finetune(options: str) -> Callable[[_Parser], None]:
+    def add(parser: _Parser) -> None:
+        from copilot.commands import finetune
+
+        getattr(finetune, f"add_{options}")(parser)
+        _json(parser)
+
+    return add
+
+
+def _finetune_run(args: argparse.Namespace) -> int:
+    from copilot.commands import finetune
+
+    return finetune.run(_settings(args), args)
+
+
+def _finetune_evaluate(args: argparse.Namespace) -> int:
+    from copilot.commands import finetune
+
+    return finetune.evaluate(_settings(args), args.task, args.data, args.version, args.as_json)
+
+
+def _add_versions(parser: _Parser) -> None:
+    parser.add_argument("--task", metavar="NAME", help="of this task only")
+    _json(parser)
+
+
+def _finetune_versions(args: argparse.Namespace) -> int:
+    from copilot.commands import finetune
+
+    return finetune.versions(_settings(args), args.task, args.as_json)
+
+
+def _finetune_promote(args: argparse.Namespace) -> int:
+    from copilot.commands import finetune
+
+    return finetune.promote(_settings(args), args.task, args.version, args.as_json)
+
+
+def _finetune_rollback(args: argparse.Namespace) -> int:
+    from copilot.commands import finetune
+
+    return finetune.rollback(_settings(args), args.task, args.as_json)
+
+
+def _finetune_schedule(args: argparse.Namespace) -> int:
+    from copilot.commands import finetune
+
+    return finetune.schedule(_settings(args), args)
+
+
+def _add_drift(parser: _Parser) -> None:
+    from copilot.commands import finetune
+
+    finetune.add_task(parser)
+    parser.add_argument(
+        "--file", type=Path, required=True, metavar="FILE", help="recent questions, as for copilot ask --file"
+    )
+    _json(parser)
+
+
+def _finetune_drift(args: argparse.Namespace) -> int:
+    from copilot.commands import finetune
+
+    return finetune.drift(_settings(args), args.task, args.file, args.as_json)
+
+
+def _add_feedback(options: str) -> Callable[[_Parser], None]:
+    def add(parser: _Parser) -> None:
+        from copilot.commands import feedback
+
+        getattr(feedback, f"add_{options}")(parser)
+        _json(parser)
+
+    return add
+
+
+def _feedback_list(args: argparse.Namespace) -> int:
+    from copilot.commands import feedback
+
+    return feedback.list_entries(_settings(args), args.since, args.verdict, args.limit, args.as_json)
+
+
+def _feedback_review(args: argparse.Namespace) -> int:
+    from copilot.commands import feedback
+
+    return feedback.review(
+        _settings(args), args.id, args.accept, args.correct, args.drop, args.reviewer, args.as_json
+    )  # fmt: skip
+
+
+def _feedback_export(args: argparse.Namespace) -> int:
+    from copilot.commands import feedback
+
+    return feedback.export(_settings(args), args.file, args.raw, args.as_json)
+
+
+def _feedback_import(args: argparse.Namespace) -> int:
+    from copilot.commands import feedback
+
+    return feedback.import_file(_settings(args), args.file, args.author, args.accept, args.as_json)
+
+
+def _feedback_add(args: argparse.Namespace) -> int:
+    from copilot.commands import feedback
+
+    return feedback.add(
+        _settings(args), args.words, args.route, args.verdict, args.correct, args.author, args.comment, args.as_json
+    )
+
+
 def _doctor(args: argparse.Namespace) -> int:
     from copilot.commands import doctor
 
@@ -252,6 +373,23 @@ VERBS: Mapping[str, Verb] = {
     "history similar": Verb("find the fault reports most like a text", _add_similar, _similar),
     "eval retrieval": Verb("hit@1, hit@5 and MRR of the right page", _add_eval_retrieval, _eval_retrieval),
     "eval answers": Verb("how many answers and refusals are right", _add_eval_answers, _eval_answers),
+    "eval router": Verb("how many questions take the right route", _add_eval, _eval_router),
+    "finetune run": Verb(
+        "fine-tune a classifier; promote it when it is the first, or better", _add_finetune("run"), _finetune_run
+    ),
+    "finetune evaluate": Verb("measure a version on labelled rows", _add_finetune("evaluate"), _finetune_evaluate),
+    "finetune versions": Verb("list versions, which answers, and why", _add_versions, _finetune_versions),
+    "finetune promote": Verb("let a version answer", _add_finetune("promote"), _finetune_promote),
+    "finetune rollback": Verb("let the version before answer again", _add_finetune("task"), _finetune_rollback),
+    "finetune schedule": Verb("train every so often", _add_finetune("schedule"), _finetune_schedule),
+    "finetune drift": Verb("compare recent questions with those learnt from", _add_drift, _finetune_drift),
+    "feedback list": Verb("show what operators said of answers", _add_feedback("list"), _feedback_list),
+    "feedback review": Verb(
+        "accept, correct or drop feedback, the least certain first", _add_feedback("review"), _feedback_review
+    ),
+    "feedback export": Verb("write feedback as rows to train on", _add_feedback("export"), _feedback_export),
+    "feedback import": Verb("take feedback from a file", _add_feedback("import"), _feedback_import),
+    "feedback add": Verb("say what was wrong or right with a route", _add_feedback("add"), _feedback_add),
     "doctor": Verb("check that everything is there and whole", _json, _doctor),
 }
 

@@ -10,8 +10,10 @@ from finetune.types import RouteDecision
 class Router(Protocol):
     """Decides which kind of question a question is."""
 
-    name: str
-    """What an answer records under `model_versions["router"]`."""
+    @property
+    def name(self) -> str:
+        """What an answer records under `model_versions["router"]`."""
+        ...
 
     def route(self, question: str) -> RouteDecision:
         """Decide for one question, in any language. Never raises for its wording: doubt is a low confidence."""

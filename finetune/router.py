@@ -1,12 +1,13 @@
-"""Routing a question: the routes file, and the first router, which compares with seed questions and cue words.
+"""Routing a question: the routes file, the fine-tuned router, and the one that compares with seed questions and cue words.
 
-`SeedRouter` needs no training and no weights beyond the encoder that retrieval uses anyway. Whatever replaces it has
-the same method (`finetune.protocols.Router`), so nothing else changes.
+`SeedRouter` needs no training and no weights beyond the encoder that retrieval uses anyway: it serves a plant whose own
+routes nothing was fine-tuned on yet.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -15,11 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from finetune.errors import RoutesError
+from finetune.classifier import Classifier, Neighbour, Prediction
+from finetune.errors import RegistryError, RoutesError
+from finetune.network import Body
+from finetune.registry import PointerToken, Registry
 from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan, Route, RouteDecision
 from indexer.analysis import fold
 from indexer.protocols import Embedder, FloatMatrix
 
+ROUTER_TASK = "router"
 DEFAULT_ROUTES = Path(__file__).with_name("routes.toml")
 _KEYS = frozenset({"description", "form", "k", "weights", "cues", "seeds"})
 _COLLECTIONS = frozenset({"manual", "fault_report"})
@@ -83,6 +88,61 @@ def _route(path: Path, name: str, entry: Any) -> Route:
         plan=RetrievalPlan({key: float(value) for key, value in weights.items()}, k),
         form=form,
     )
+
+
+class FineTunedRouter:
+    """The current version of the task "router"; a promotion or rollback is noticed at the next question.
+
+    Safe to share between threads: a question is answered whole by the version it began with.
+    """
+
+    def __init__(self, registry: Registry, body: Body, cache: Path, task: str = ROUTER_TASK) -> None:
+        """Nothing is read yet. `cache` keeps the version's graph."""
+        self._registry, self._body, self._cache, self._task = registry, body, cache, task
+        self._lock = threading.Lock()
+        self._loaded: tuple[PointerToken, str, Classifier] | None = None
+
+    @property
+    def name(self) -> str:
+        """Task and version, as "router/v0003"."""
+        return f"{self._task}/{self._current()[1]}"
+
+    def route(self, question: str) -> RouteDecision:
+        """Decide for one question; see `finetune.protocols.Router`. Raises RegistryError when no version can be read."""
+        return _decision(self._current()[2].predict([question])[0])
+
+    def route_many(self, questions: Sequence[str]) -> list[RouteDecision]:
+        """Decide for many at once, more quickly."""
+        return [_decision(found) for found in self._current()[2].predict(questions)]
+
+    def labels(self) -> tuple[str, ...]:
+        """The routes that the version knows, out of scope included."""
+        return (*self._current()[2].parts.labels, OUT_OF_SCOPE)
+
+    def nearest(self, question: str, k: int = 3) -> list[Neighbour]:
+        """The questions it learnt from that are nearest."""
+        return self._current()[2].nearest(question, k)
+
+    def _current(self) -> tuple[PointerToken, str, Classifier]:
+        with self._lock:
+            if self._loaded is None or self._registry.changed_since(self._loaded[0]):
+                token = self._registry.pointer_token(self._task)
+                info = self._registry.current(self._task)
+                if info is None:
+                    raise RegistryError(
+                        f"There is no version of {self._task!r}; say copilot finetune run --task {self._task}"
+                    )
+                if self._loaded is None or self._loaded[1] != info.version:
+                    classifier = Classifier(info.folder, self._body, self._cache)
+                    classifier.parts  # noqa: B018  # read now, so that a damaged version is noticed here
+                    self._loaded = (token, info.version, classifier)
+                else:
+                    self._loaded = (token, *self._loaded[1:])
+            return self._loaded
+
+
+def _decision(found: Prediction) -> RouteDecision:
+    return RouteDecision(found.label, found.confidence, found.probabilities)
 
 
 class SeedRouter:

@@ -115,7 +115,7 @@ def _line(raw: bytes, number: int, name: str) -> AskedLine:
     if not isinstance(data, dict):
         return AskedLine(number, None, "", error=f'{where} is no object; write {{"id": ..., "question": "..."}}')
     given = data.get("id")
-    question, machine = data.get("question"), data.get("machine")
+    question, machine = data.get("question", data.get("text")), data.get("machine")
     if not isinstance(question, str) or not question.strip():
         return AskedLine(number, given, "", error=f'{where} has no "question" text')
     if machine is not None and not isinstance(machine, str):

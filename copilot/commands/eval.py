@@ -1,4 +1,4 @@
-"""`copilot eval retrieval` and `copilot eval answers`."""
+"""`copilot eval retrieval`, `copilot eval answers` and `copilot eval router`."""
 
 from __future__ import annotations
 
@@ -102,3 +102,34 @@ def _answered(file: Path, answer: Callable[[GoldQuestion], Found]) -> tuple[list
 def _name(what: str, ids: Iterable[str]) -> None:
     if listed := ", ".join(ids):
         terminal.write(f"{what}: {listed}")
+
+
+def router(settings: Settings, file: Path, as_json: bool) -> int:
+    """Print accuracy, F1 and calibration of the router on rows of "question" (or "text") and "route" (or "label")."""
+    from finetune.evaluate import evaluate
+
+    router, _ = assemble.make_router(settings, assemble.make_embedder(settings))
+    rows: list[tuple[str, str, float]] = []
+
+    def answer(line: AskedLine) -> None:
+        fields = line.fields or {}
+        label = fields.get("route") or fields.get("label")
+        if not isinstance(label, str):
+            raise InputError('there is no "route" (or "label") in it')
+        decision = router.route(line.question)
+        rows.append((label, decision.route, decision.confidence))
+
+    code = answer_lines(file, as_json, answer)
+    if not rows:
+        raise InputError(f'{file} has no question with a "route"; nothing can be scored')
+    measured = evaluate([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+    if as_json:
+        terminal.write_json(measured.to_json())
+        return code
+    terminal.write(
+        f"{measured.n} questions by {router.name}: accuracy {measured.accuracy:.1%}, macro-F1 {measured.macro_f1:.3f}, "
+        f"calibration error {measured.ece:.3f}"
+    )
+    for name, score in measured.per_class.items():
+        terminal.write(f"  {name}: precision {score.precision:.2f}, recall {score.recall:.2f}, {score.count} questions")
+    return code

@@ -9,6 +9,8 @@ from typing import Any
 from copilot import assemble, terminal
 from copilot.commands.common import DONE, AskedLine, UsageError, answer_lines, known_machine, one_question, taken
 from copilot.config import Settings
+from finetune.protocols import Router
+from finetune.router import FineTunedRouter
 from finetune.types import RouteDecision
 from indexer.types import Hit
 
@@ -80,25 +82,46 @@ def _show(hits: Sequence[Hit]) -> None:
     )  # fmt: skip
 
 
-def route(settings: Settings, questions: Sequence[str], file: Path | None, as_json: bool) -> int:
-    """Say which kind of question each question is; needs no index."""
+def route(settings: Settings, questions: Sequence[str], file: Path | None, explain: bool, as_json: bool) -> int:
+    """Say which kind of question each question is; needs no index. A single question is explained."""
     if bool(questions) == (file is not None):
         raise UsageError("give one or more QUESTIONs or --file" + (", not both" if questions else ""))
     texts = [taken(text) for text in questions]
     router, _ = assemble.make_router(settings, assemble.make_embedder(settings))
+    explain = explain or (len(texts) == 1 and not as_json)
 
     def answer(line: AskedLine) -> None:
         decision = router.route(line.question)
         if as_json:
-            terminal.write_json(decision_to_json(line.id, line.question, decision))
-        else:
-            terminal.write(f"{decision.route}\t{decision.confidence:.2f}\t{line.question}")
+            shown = decision_to_json(line.id, line.question, decision)
+            terminal.write_json(shown | _explanation(router, line.question) if explain else shown)
+            return
+        terminal.write(f"{decision.route}\t{decision.confidence:.2f}\t{line.question}")
+        if explain:
+            _explain(router, line.question, decision)
 
     if file is not None:
         return answer_lines(file, as_json, answer)
     for number, text in enumerate(texts, 1):
         answer(AskedLine(number, None, text))
     return DONE
+
+
+def _explanation(router: Router, question: str) -> dict[str, Any]:
+    nearest = router.nearest(question) if isinstance(router, FineTunedRouter) else []
+    return {
+        "router": router.name,
+        "nearest": [{"text": n.text, "label": n.label, "cosine": round(n.cosine, 4)} for n in nearest],
+    }
+
+
+def _explain(router: Router, question: str, decision: RouteDecision) -> None:
+    likely = sorted(decision.probabilities.items(), key=lambda item: -item[1])
+    terminal.write("  " + ", ".join(f"{name} {value:.2f}" for name, value in likely))
+    explained = _explanation(router, question)
+    for near in explained["nearest"]:
+        terminal.write(f"  learnt from: {near['text']} ({near['label']}, likeness {near['cosine']:.2f})")
+    terminal.write(f"  router: {explained['router']}")
 
 
 def decision_to_json(given_id: Any, question: str, decision: RouteDecision) -> dict[str, Any]:
