@@ -12,7 +12,7 @@ export HF_HUB_OFFLINE := 1
 export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench gates sample-plant ocr-hint clean help
+.PHONY: demo test lint bench gates router failure-mode tagger sample-plant ocr-hint clean help
 
 help:
 	@echo "make demo          set up, index the bundled sample plant, ask it questions"
@@ -20,6 +20,8 @@ help:
 	@echo "make lint          ruff, mypy, import-linter"
 	@echo "make bench         all benchmarks that have their data (see benchmarks/README.md)"
 	@echo "make gates         measure a new bilingual body against what is asked of it"
+	@echo "make router        train the router that ships, from its seed questions (a quarter of an hour)"
+	@echo "make failure-mode tagger DATA=FOLDER   train the others that ship, from the public data sets in FOLDER"
 	@echo "make sample-plant  write the bundled sample plant again"
 
 # The stamp stands for "installed from these files"; it is made last, so an interrupted install is done again.
@@ -56,6 +58,19 @@ gates: $(VENV)/.bench
 	$(BIN)/python -m benchmarks bilingual
 	$(BIN)/python -m benchmarks report
 	$(BIN)/python -m benchmarks gates
+
+router: $(VENV)/.installed
+	$(BIN)/python -m finetune.ship router
+
+# DATA holds the folders fmc and maintie as their authors published them.
+failure-mode: $(VENV)/.installed
+	$(BIN)/python -m finetune.data_sets fmc --from $(DATA)/fmc --to build/fmc.jsonl
+	$(BIN)/python -m finetune.data_sets fmc --from $(DATA)/fmc --part dev --to build/fmc_dev.jsonl
+	$(BIN)/python -m finetune.ship failure_mode --data build/fmc.jsonl --test build/fmc_dev.jsonl
+
+tagger: $(VENV)/.installed
+	$(BIN)/python -m finetune.data_sets maintie --from $(DATA)/maintie --to build/maintie.jsonl
+	$(BIN)/python -m finetune.ship tagger --data build/maintie.jsonl
 
 sample-plant: $(VENV)/.installed
 	$(BIN)/python scripts/make_sample_plant.py

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks import bilingual_data as data
-from benchmarks.bilingual import both_ways, about, bodies_of
+from benchmarks.bilingual import about, bodies_of, both_ways
 from benchmarks.common import Table, percent
 
 

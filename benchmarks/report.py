@@ -14,6 +14,8 @@ TITLES = {
     "indexing": "Bulk indexing",
     "encoder": "Encoder",
     "bilingual": "Bilingual body",
+    "routing": "Routing and fine-tuning",
+    "tagging": "Tagging",
     "scale": "Scale",
     "cold": "Cold start",
 }

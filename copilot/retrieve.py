@@ -180,7 +180,9 @@ def _fuse(
 def _shares(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Scores divided by the best, 0..1; those below 0, and all when the best is, count 0."""
     best = float(scores.max())
-    return np.maximum(scores, 0) / best if best > 0 else np.zeros_like(scores)
+    if best <= 0:
+        return np.zeros_like(scores)
+    return (np.maximum(scores, 0) / best).astype(np.float32)
 
 
 def _collection(kind: ChunkKind) -> DocumentKind:

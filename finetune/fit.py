@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 Change = Callable[[str, np.random.Generator], str]
 Targets = npt.NDArray[np.int64]
 
-MANY = 5_000  # examples from which the layers are not learnt a second time from everything
+MANY = 3_000  # examples from which the layers are not learnt a second time from everything
 _FOLDS = 5
 _OWN_ROW = 10  # out-of-scope examples from which they get a logit of their own
 _COMMON = 0.05  # share of the examples from which on out of scope is also learnt like a class
@@ -242,7 +242,7 @@ def _cross_validated(fit: _Fit, vectors: Matrix) -> tuple[Scope, Evaluation | No
     where = np.array(folds(data.names(), data.texts, _FOLDS, fit.seed))
     both = np.zeros((len(data.texts), len(data.labels) + fit.own_row), dtype=np.float32)
     judged = np.zeros(len(data.texts), dtype=bool)
-    for number in range(_FOLDS):
+    for number in range(_FOLDS if len(data.texts) < MANY else 1):  # of many examples a fifth tells enough
         out = np.flatnonzero(where == number)
         rest = np.flatnonzero(where != number)
         if not len(out) or not (data.targets[rest] >= 0).any():

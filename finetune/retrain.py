@@ -27,6 +27,7 @@ from finetune.registry import Registry, VersionInfo
 from finetune.types import OUT_OF_SCOPE, Example
 
 if TYPE_CHECKING:
+    from finetune.fit_tagger import TagScores
     from finetune.train import TrainSettings
 
 Say = Callable[[str], None]
@@ -58,7 +59,7 @@ class Outcome:
     promoted: bool
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
-    held_out: Evaluation | None
+    held_out: Evaluation | TagScores | None
     examples: int
 
 

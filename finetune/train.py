@@ -60,9 +60,15 @@ class TrainSettings:
 
     def checked(self) -> TrainSettings:
         """With the device chosen. Raises TrainingError for values that make no sense."""
-        for name in ("learning_rate", "lora_learning_rate", "head_learning_rate", "batch_size", "accumulate", "rank"):
+        for name in (
+            "learning_rate", "lora_learning_rate", "head_learning_rate", "batch_size", "accumulate", "rank", "patience",
+            "contrast_temperature",
+        ):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise TrainingError(f"The setting {name} is {getattr(self, name)}; it must be above 0")
+        for name, least in (("epochs", 0), ("max_tokens", 4)):
+            if getattr(self, name) < least:
+                raise TrainingError(f"The setting {name} is {getattr(self, name)}; it must be {least} or more")
         for name in ("token_dropout", "label_smoothing", "augment", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"The setting {name} is {getattr(self, name)}; it must be from 0 to below 1")
@@ -128,9 +134,11 @@ def train(
     learner.eval()
     with torch.no_grad():
         run.best(0, task.score(learner))
-    log = _Log(work, say, epochs)
     start = run.restore(work)
+    log = _Log(work, say, epochs, start)
     for epoch in range(start, epochs):
+        if run.best_score is not None and epoch - run.best_epoch >= settings.patience:
+            break
         began = time.monotonic()
         torch.manual_seed(settings.seed * 1_000 + epoch)
         learner.train()
@@ -152,11 +160,9 @@ def train(
         learner.eval()
         with torch.no_grad():
             score = task.score(learner)
-        better = run.best(epoch + 1, score)
+        run.best(epoch + 1, score)
         log.epoch(epoch + 1, {n: float(np.mean(v)) for n, v in means.items()}, score, time.monotonic() - began)
         run.save(work, epoch + 1)
-        if score is not None and not better and epoch + 1 - run.best_epoch >= settings.patience:
-            break
     run.take_best()
     log.close()
     return Trained(run.best_epoch, run.best_score, tuple(log.curve))
@@ -209,13 +215,12 @@ class _Run:
         self._optimizer.zero_grad(set_to_none=True)
         self._schedule.step()
 
-    def best(self, epoch: int, score: float | None) -> bool:
+    def best(self, epoch: int, score: float | None) -> None:
         """Keep this state if it is the best; without scores the last one is. Of equal ones the later one."""
         if score is not None and self.best_score is not None and score < self.best_score:
-            return False
+            return
         self.best_epoch, self.best_score = epoch, score
         self._kept = {name: p.detach().clone() for name, p in self._parts.items()}
-        return True
 
     def take_best(self) -> None:
         with torch.no_grad():
@@ -249,7 +254,10 @@ class _Run:
             state = torch.load(work / STATE, map_location=self._settings.device, weights_only=True)
         except Exception:  # cut off or damaged: begun again
             return 0
-        if state.get("settings") != settings_key(self._settings) or set(state["parameters"]) != set(self._parts):
+        shapes = {name: value.shape for name, value in state.get("parameters", {}).items()}
+        if state.get("settings") != settings_key(self._settings) or shapes != {
+            n: p.shape for n, p in self._parts.items()
+        }:
             return 0
         with torch.no_grad():
             for name, value in state["parameters"].items():
@@ -268,16 +276,24 @@ def settings_key(settings: TrainSettings) -> str:
 class _Log:
     """Lines for the user, curve.jsonl, a plot, and events for TensorBoard where that is installed."""
 
-    def __init__(self, work: Path | None, say: Say | None, epochs: int) -> None:
+    def __init__(self, work: Path | None, say: Say | None, epochs: int, done: int) -> None:
+        """Of the curve in `work`, `done` epochs are kept. Raises TrainingError when that folder cannot be written."""
         self._work, self._say, self._epochs = work, say, epochs
         self.curve: list[dict[str, float]] = []
         self._writer: Any = None
         self._began, self._last = time.monotonic(), time.monotonic()
         if work is None:
             return
-        work.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError, ValueError):
-            self.curve = [json.loads(line) for line in (work / CURVE).read_text(encoding="utf-8").splitlines()]
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(
+                f"The state of the training cannot be written to {work} ({error.strerror or error}); make that folder "
+                f"writable, or use another --home"
+            ) from error
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            rows = [json.loads(line) for line in (work / CURVE).read_text(encoding="utf-8").splitlines()]
+            self.curve = [row for row in rows if row["epoch"] <= done]
         with suppress(ImportError):
             from torch.utils.tensorboard import SummaryWriter
 

@@ -190,7 +190,9 @@ def _tell(outcome: Outcome, as_json: bool, left_out: int) -> None:
     for line in outcome.notes:
         terminal.note(f"Note: {line}")
     if measured:
-        shown = ", ".join(f"{name} {measured[name]:.3f}" for name in ("accuracy", "macro_f1", "ece"))
+        shown = ", ".join(
+            f"{name} {measured[name]:.3f}" for name in ("accuracy", "macro_f1", "ece", "f1") if name in measured
+        )
         terminal.write(f"On {measured['n']} examples held out: {shown}")
     verb = "promoted" if outcome.promoted else "kept, not promoted"
     terminal.write(f"{outcome.task} {outcome.version}: {verb}: {'; '.join(outcome.reasons)}")
