@@ -200,6 +200,19 @@ def _index(settings: Settings) -> Findings:
             yield State.WARNING, f"{len(left_out)} inputs were left out; `copilot documents` says why"
 
 
+def _models(settings: Settings) -> Findings:
+    registry = assemble.make_registry(settings)
+    for task in registry.tasks():
+        info = registry.current(task)
+        if info is None:
+            yield State.WARNING, f"{task}: no version answers; copilot finetune promote --task {task} VERSION"
+            continue
+        registry.verify(info.folder)
+        yield State.OK, f"{task}: version {info.version}, every file whole"
+    router, _ = assemble.make_router(settings, assemble.make_embedder(settings))
+    yield State.OK, f"questions are routed by {router.name}"
+
+
 def _originals(settings: Settings) -> Findings:
     try:
         index = assemble.open_index(settings)
@@ -224,6 +237,7 @@ _CHECKS: dict[str, Callable[[Settings], Findings]] = {
     "ocr": _ocr,
     "home": _home,
     "disk": _disk,
+    "models": _models,
     "index": _index,
     "originals": _originals,
 }
