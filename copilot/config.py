@@ -47,6 +47,10 @@ class IndexerSettings:
     """Processes that read files; 0 means one per core, at most 4."""
     threads: int = 0
     """Threads of the encoder; 0 means all cores."""
+    predict_columns: bool = True
+    """Whether failure mode, component and action that fault reports lack are predicted, and marked as that."""
+    predict_threshold: float = 0.5
+    """The confidence, 0..1, from which a prediction is kept."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Our name -> the column of a fault-report export, where the column is not recognised by itself."""
 
@@ -90,6 +94,7 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("indexer", "target_tokens"): (16, 8192),
     ("indexer", "workers"): (0, 64),
     ("indexer", "threads"): (0, 1024),
+    ("indexer", "predict_threshold"): (0, 1),
     ("copilot", "route_confidence"): (0, 1),
     ("copilot", "evidence_threshold"): (0, 1),
     ("copilot", "candidates"): (1, 10_000),

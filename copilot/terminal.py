@@ -13,6 +13,7 @@ _STAGES = {
     "read": "reading files",
     "lexical": "counting words",
     "embed": "embedding chunks",
+    "predict": "predicting what fault reports leave empty",
     "verify": "checking the new index",
 }
 

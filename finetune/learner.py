@@ -50,7 +50,9 @@ class Learner(nn.Module):  # type: ignore[misc]  # torch is not followed by the 
             from peft import LoraConfig, get_peft_model
 
             torch.manual_seed(seed)
-            warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")  # peft's doing, not the user's
+            warnings.filterwarnings(
+                "ignore", category=FutureWarning, module="transformers"
+            )  # peft's doing, not the user's
             config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=_LORA_PARTS)
             self.bert = get_peft_model(self.bert, config)
 

@@ -69,10 +69,11 @@ def retrain(
 ) -> Outcome:  # fmt: skip
     """Train, judge and (only when better) promote a version of a task.
 
-    A first version is promoted at once. Raises BusyTrainingError while another training of the task runs, and DataError,
-    TrainingError or RegistryError; then nothing has changed.
+    A first version is promoted at once. Where the current one cannot be read, only a `fresh` training goes on, and a
+    person decides. Raises BusyTrainingError while another training of the task runs, and DataError, TrainingError or
+    RegistryError; then nothing has changed.
     """
-    current = registry.current(request.task)
+    current, trouble = _current(request, registry)
     with registry.stage(request.task) as staged:
         old = _replayed(current) if current and not request.fresh else ()
         frozen = _frozen(request, current)
@@ -82,7 +83,7 @@ def retrain(
             [e for e in old if same_text(e.text) not in never], [e for e in rows if same_text(e.text) not in never]
         )
         key = _digest(examples, request.validation, settings)
-        work = cache / "training" / f"{request.task}-{key[:16]}"
+        work = _work_folder(cache, request.task, key)
         fitted = fit_classifier(
             examples, request.validation, settings, body, cache, work=work, say=say, change=change
         )  # fmt: skip
@@ -94,10 +95,38 @@ def retrain(
                 shutil.copyfile(work / "first" / name, staged / name)
         version = registry.publish(request.task, staged, card)
     shutil.rmtree(work, ignore_errors=True)
+    if trouble:
+        registry.keep(request.task, version, trouble)
+        return Outcome(
+            request.task, version, False, (trouble,), fitted.notes, fitted.held_out, len(fitted.examples)
+        )  # fmt: skip
     promoted, reasons, notes = _decide(request.task, version, current, frozen, judged, registry, body, cache, gate)
     return Outcome(
         request.task, version, promoted, reasons, (*fitted.notes, *notes), fitted.held_out, len(fitted.examples)
     )
+
+
+def _current(request: Request, registry: Registry) -> tuple[VersionInfo | None, str]:
+    """The version that answers, and, where nothing of it is needed, why it cannot be asked."""
+    try:
+        return registry.current(request.task), ""
+    except RegistryError as error:
+        if not request.fresh:
+            raise
+        return None, _not_asked(error)
+
+
+def _not_asked(error: RegistryError) -> str:
+    return f"the current version could not be asked ({error}); promote this one by hand if its figures are right"
+
+
+def _work_folder(cache: Path, task: str, key: str) -> Path:
+    """Where the state of this training is kept; what trainings on other rows left is removed. The task is locked."""
+    work = cache / "training" / f"{task}-{key[:16]}"
+    for left in work.parent.glob("*"):
+        if left != work and left.name[:-17] == task and left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+    return work
 
 
 def _decide(
@@ -110,7 +139,7 @@ def _decide(
     try:
         decision = compare(registry, current, registry.get(task, version), frozen, judged, body, cache, gate)
     except RegistryError as error:  # the current version cannot be read: nothing to compare with
-        reason = f"the current version could not be asked ({error})"
+        reason = _not_asked(error)
         registry.keep(task, version, reason)
         return False, (reason,), ()
     reason = "; ".join(decision.reasons)
@@ -178,7 +207,12 @@ def _put_aside(
     """(new rows the current version has not seen, to judge by; all other rows)."""
     if current is None:
         return (), request.rows
-    seen = {same_text(example.text) for example in old or _replayed(current)}
+    try:
+        seen = {same_text(example.text) for example in old or _replayed(current)}
+    except RegistryError:
+        if not request.fresh:
+            raise
+        return (), request.rows
     new = [i for i, example in enumerate(request.rows) if same_text(example.text) not in seen]
     if len(new) < MIN_NEW:
         return (), request.rows

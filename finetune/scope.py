@@ -85,8 +85,9 @@ def calibrate(logits: Matrix, own: Matrix | None, targets: npt.NDArray[np.int64]
         weights = _weights(known, inside)
     elif own is not None:
         weights = np.array([0.5, 0.0, 0.5])
-    scores = known @ weights
-    threshold = float(np.quantile(scores[inside], lost))
+    # As a version at work computes them, to the last bit: the threshold may be one of these scores.
+    scores = Scope(weights=(float(weights[0]), float(weights[1]), float(weights[2]))).scores(logits, own)
+    threshold = float(np.quantile(scores[inside], lost, method="lower"))  # between two scores, one more would be lost
     if outside >= _ENOUGH:
         threshold = _best_threshold(scores, inside, threshold)
     # The slope that makes "in scope" most probable where it is true; without counter-examples, one that makes the

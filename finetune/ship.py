@@ -22,6 +22,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from finetune.dataset import read_examples
 from finetune.errors import FinetuneError
+from finetune.recipes import RECIPES, recipe
 from finetune.types import Example
 from indexer.errors import IndexerError
 
@@ -31,18 +32,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 SEEDS = HERE / "seeds" / "router"
-TASKS: dict[str, dict[str, Any]] = {
-    "router": {"method": "lora", "epochs": 8, "augment": 0.3},
-    "failure_mode": {"method": "lora", "epochs": 8, "augment": 0.0},
-    "tagger": {
-        "method": "lora",
-        "epochs": 15,
-        "batch_size": 16,
-        "head_learning_rate": 2e-3,
-        "label_smoothing": 0.0,
-        "patience": 5,
-    },
-}
 LICENCES = {
     "router": "Apache-2.0: the questions were written for this project",
     "failure_mode": "Apache-2.0: FMC-MWO2KG observations (Apache-2.0)",
@@ -58,10 +47,8 @@ def seed_examples() -> list[Example]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of this module."""
-    from finetune.train import TrainSettings
-
     parser = argparse.ArgumentParser(prog="python -m finetune.ship", description=__doc__)
-    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("task", choices=RECIPES)
     parser.add_argument("--data", type=Path, help="rows to learn from; for the router its seeds")
     parser.add_argument("--test", type=Path, help="rows never learnt from, measured for the card")
     parser.add_argument("--to", type=Path, default=HERE / "weights")
@@ -69,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args(arguments)
-    settings = TrainSettings(seed=options.seed, threads=options.threads, **TASKS[options.task])
+    settings = recipe(options.task, seed=options.seed, threads=options.threads)
     try:
         ship(options.task, options.data, options.test, settings, options.to / options.task, options.cache)
     except (FinetuneError, IndexerError) as error:

@@ -149,7 +149,7 @@ def train(
             total: Tensor = torch.stack(list(losses.values())).sum()
             if not torch.isfinite(total):
                 raise TrainingError(
-                    f"The loss is {float(total)} in epoch {epoch + 1}, batch {number}; lower the learning rates"
+                    f"The loss is {float(total.detach())} in epoch {epoch + 1}, batch {number}; lower the learning rates"
                 )
             (total / settings.accumulate).backward()
             if number % settings.accumulate == 0 or number == len(batches):

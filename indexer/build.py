@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexer.embedding_cache import EmbeddingCache
 from indexer.errors import IndexerError, ReadError, StoreError
 from indexer.extract import Extracted, ExtractSettings, content_sha256
+from indexer.fault_reports import Predictions, signatures
 from indexer.generation import Draft
 from indexer.home import Home, disk_errors
-from indexer.protocols import Embedder
+from indexer.protocols import Embedder, ReportPredictor
 from indexer.scan import Candidate, Root, make_root, scan
 from indexer.store import Index, read_manifest
 from indexer.types import DocumentKind, Quarantined
@@ -37,11 +38,16 @@ class BuildSettings:
     extract: ExtractSettings = ExtractSettings()
     workers: int = 0  # processes that read files; 0 = one per core, at most 4
     window: int = 4096  # chunks embedded between two saves of the cache
+    predict_threshold: float = 0.5  # the confidence, 0..1, from which a predicted column of a fault report is kept
 
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What a build did. `version` is the generation that answers now."""
+    """What a build did. `version` is the generation that answers now.
+
+    `predicted` counts, by column, the values predicted in this build for fault reports that lack them; `unpredicted`
+    says why a model for that could not be used.
+    """
 
     version: str
     published: bool
@@ -54,6 +60,8 @@ class BuildResult:
     unreachable: tuple[str, ...]
     chunks: int
     embedded: int
+    predicted: Mapping[str, int] = field(default_factory=dict)
+    unpredicted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +86,14 @@ def build(
     kind: DocumentKind | None = None,
     rebuild: bool = False,
     remove: Sequence[str] = (),
+    predictors: Sequence[ReportPredictor] = (),
     progress: Progress | None = None,
 ) -> BuildResult:
     """Bring the index in line with `paths` and every path given before, and publish a new generation.
 
     `rebuild` takes nothing over from the earlier generation but its list of paths. `remove` names documents to drop for
-    good (their files, if still under an indexed folder, come back only when that file is indexed by name).
+    good (their files, if still under an indexed folder, come back only when that file is indexed by name). `predictors`
+    fill columns that fault reports lack, beside what they record; one that fails leaves them empty.
     Raises BusyError, MismatchError, BuildError, StoreError, EncoderError; inputs that cannot be read are quarantined.
     """
     tell = progress or (lambda stage, done, total: None)
@@ -94,7 +104,8 @@ def build(
             roots, excluded = _merge_roots(home, old, new_roots, rebuild, remove)
             tell("scan", 0, 0)
             plan = _plan(roots, excluded, old if not rebuild else None, settings, tell)
-            if old is not None and not rebuild and _nothing_to_do(plan, old, roots):
+            guesses = signatures(predictors, settings.predict_threshold)
+            if old is not None and not rebuild and _nothing_to_do(plan, old, roots, guesses):
                 known = tuple(Quarantined(d, reason) for d, reason in old.quarantine() if d in plan.read)
                 plan = replace(plan, read={}, quarantined=plan.quarantined + known)
                 return _result(old.manifest.version, False, plan, old.manifest.chunk_count, 0, roots)
@@ -104,13 +115,14 @@ def build(
             with cache, Draft.begin(home, None if rebuild else old, roots, excluded) as draft:
                 plan = _fill(draft, plan, home, settings, tell)
                 embedded = draft.write_vectors(embedder, cache, settings.window, tell)
+                predicted = draft.predict(predictors, settings.predict_threshold, tell)
                 tell("verify", 0, 0)
                 manifest = draft.finish(home.new_version(), embedder, settings.extract.chunk.name)
                 home.publish(manifest.version)
                 cache.clear()
             _drop_unused_originals(home)
             shutil.rmtree(home.cache_folder / "extracted", ignore_errors=True)
-            return _result(manifest.version, True, plan, manifest.chunk_count, embedded, roots)
+            return _result(manifest.version, True, plan, manifest.chunk_count, embedded, roots, predicted)
         finally:
             if old is not None:
                 old.close()
@@ -236,14 +248,16 @@ def _root_settings(candidate: Candidate) -> str:
     return f"{candidate.machine or ''}\x1f{candidate.root.kind or ''}"
 
 
-def _nothing_to_do(plan: _Plan, old: Index, roots: Sequence[Root]) -> bool:
+def _nothing_to_do(plan: _Plan, old: Index, roots: Sequence[Root], guesses: Mapping[str, str]) -> bool:
     same_roots = tuple((r.path, r.machine, r.kind) for r in roots) == old.manifest.roots
     same_quarantine = sorted((q.document_id, q.reason) for q in plan.quarantined) == sorted(
         (d, r) for d, r in old.quarantine() if d not in plan.read
     )
     waiting = set(plan.read) - {d for d, _ in old.quarantine()}
     retried = {d for d, (c, _) in plan.read.items() if old.quarantine_stamp(d) != c.stamp}
-    return not (waiting or retried or plan.rename or plan.remove) and same_roots and same_quarantine
+    if waiting or retried or plan.rename or plan.remove or not same_roots or not same_quarantine:
+        return False
+    return not old.fault_reports.is_outdated(guesses)
 
 
 def _fill(draft: Draft, plan: _Plan, home: Home, settings: BuildSettings, tell: Progress) -> _Plan:
@@ -320,8 +334,9 @@ def _drop_unused_originals(home: Home) -> None:
 
 
 def _result(
-    version: str, published: bool, plan: _Plan, chunks: int, embedded: int, roots: Sequence[Root]
-) -> BuildResult:
+    version: str, published: bool, plan: _Plan, chunks: int, embedded: int, roots: Sequence[Root],
+    predictions: Predictions | None = None,
+) -> BuildResult:  # fmt: skip
     bad = {q.document_id for q in plan.quarantined}
     return BuildResult(
         version=version,
@@ -335,4 +350,6 @@ def _result(
         unreachable=tuple(r.path for r in roots if not Path(r.path).exists()),
         chunks=chunks,
         embedded=embedded,
+        predicted=predictions.stored if predictions else {},
+        unpredicted=predictions.problems if predictions else (),
     )

@@ -3,6 +3,7 @@
     IndexerError
     ├── ReadError            one input file cannot be used; it is quarantined, the build goes on
     ├── EncoderError         the encoder's weights are missing, damaged or of the wrong shape
+    ├── PredictionError      a model that fills columns of fault reports cannot be used; the build goes on without it
     ├── StoreError           the home folder or an index generation cannot be read or written
     │   ├── NoIndexError     nothing has been published yet
     │   ├── MismatchError    the index was built with other settings than those in force
@@ -29,6 +30,10 @@ class ReadError(IndexerError):
 
 class EncoderError(IndexerError):
     """The encoder cannot be loaded, exported or run."""
+
+
+class PredictionError(IndexerError):
+    """A predictor of fault-report columns cannot be loaded or run."""
 
 
 class StoreError(IndexerError):

@@ -20,9 +20,10 @@ from indexer.embedding_cache import EmbeddingCache, embedding_key
 from indexer.errors import BuildError
 from indexer.extract import Extracted, ExtractSettings
 from indexer.extraction_io import cache_name, read_extracted, write_extracted
+from indexer.fault_reports import Predictions
 from indexer.home import Home
 from indexer.lexical_index import Bm25Index
-from indexer.protocols import Embedder, FloatMatrix
+from indexer.protocols import Embedder, FloatMatrix, ReportPredictor
 from indexer.scan import Candidate, Root
 from indexer.store import KINDS, SCHEMA, TABLES, Index, code_key, report_to_json, write_manifest
 from indexer.types import Chunk, ChunkKind, DocumentKind, Manifest, Quarantined, Source
@@ -42,6 +43,7 @@ class Draft:
         self._old_count = old.manifest.chunk_count if old is not None else 0
         self._next = self._old_count
         self._done = False
+        self._added: set[str] = set()
 
     @classmethod
     def begin(cls, home: Home, old: Index | None, roots: Sequence[Root], excluded: set[str]) -> Draft:
@@ -106,6 +108,7 @@ class Draft:
     def add(self, candidate: Candidate, sha256: str, root_settings: str, extracted: Extracted) -> None:
         """Add a document that was read; one of the same id is replaced."""
         self.drop(candidate.document_id)
+        self._added.add(candidate.document_id)
         source = extracted.source
         self._db.execute(
             "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -273,6 +276,15 @@ class Draft:
             kinds[position] = KINDS.index(ChunkKind(kind))
         np.save(self._folder / "machines.npy", machines, allow_pickle=False)
         np.save(self._folder / "kinds.npy", kinds, allow_pickle=False)
+
+    def predict(self, predictors: Sequence[ReportPredictor], threshold: float, tell: Tell) -> Predictions:
+        """Guess columns that fault reports lack; see `fault_reports.predict_missing`.
+
+        It comes after the embedding, whose work is kept when a build is interrupted.
+        """
+        return fault_reports.predict_missing(
+            self._db, predictors, threshold, self._added, lambda done, total: tell("predict", done, total)
+        )
 
     # --- finish ---
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -84,4 +84,33 @@ class LexicalIndex(Protocol):
 
     def search(self, question: str, k: int, allowed: npt.NDArray[np.int64] | None = None) -> list[tuple[int, float]]:
         """Return up to k (position, score) with score > 0, best first, ties by position; `allowed` limits the positions."""
+        ...
+
+
+class Guess(NamedTuple):
+    """What a column of a fault report probably holds; `confidence` is 0..1."""
+
+    value: str
+    confidence: float
+
+
+class ReportPredictor(Protocol):
+    """Guesses what columns of a fault report would hold that its export leaves empty."""
+
+    @property
+    def name(self) -> str:
+        """Task and version, as "failure_mode/v0003"; stored beside every value. Another name means guessing anew."""
+        ...
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The columns it fills, of `indexer.fault_reports.PREDICTABLE`; no two predictors fill the same one."""
+        ...
+
+    def predict(self, texts: Sequence[str]) -> Sequence[Mapping[str, Guess]]:
+        """For each text, in order, field -> guess; a field it has no opinion about is left out.
+
+        Called with some hundred different texts at a time. Raises PredictionError when its model cannot be loaded or
+        run.
+        """
         ...

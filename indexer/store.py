@@ -43,7 +43,9 @@ from indexer.types import (
 )
 from indexer.vector_index import FaissIndex
 
-SCHEMA = 2
+SCHEMA = 3
+READABLE = (2, SCHEMA)
+"""Format 2 lacks the tables of predicted values; the next build adds them."""
 KINDS: tuple[ChunkKind, ...] = tuple(ChunkKind)
 
 TABLES = """
@@ -338,7 +340,7 @@ def read_manifest(folder: Path) -> Manifest:
     remedy = "Run `copilot index --rollback`, or `copilot index --rebuild`."
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] != SCHEMA:
+        if data["schema"] not in READABLE:
             raise MismatchError(
                 f"The index in {folder} has format {data['schema']}, this version reads {SCHEMA}. Run `copilot index --rebuild`."
             )

@@ -119,7 +119,7 @@ def router(settings: Settings, file: Path, as_json: bool) -> int:
         decision = router.route(line.question)
         rows.append((label, decision.route, decision.confidence))
 
-    code = answer_lines(file, as_json, answer)
+    code = answer_lines(file, False, answer)  # stdout is for the figures
     if not rows:
         raise InputError(f'{file} has no question with a "route"; nothing can be scored')
     measured = evaluate([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROUTER = "router"
 METHODS = ("full", "lora", "head")
+_SCHEDULE = ("every", "min_feedback", "next", "last_run", "last_decision", "command")
 _SHOWN = 20  # rows left out that are named one by one
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -37,7 +38,9 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation", type=Path, metavar="FILE", help="rows to stop, calibrate and judge by; never learnt"
     )
-    parser.add_argument("--method", choices=METHODS, help="what of the model learns; lora for the router, else full")
+    parser.add_argument(
+        "--method", choices=METHODS, help="what of the model learns; lora for the tasks that ship, else full"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=0, help="at most so many; by default by the number of rows")
     parser.add_argument("--threads", type=int, default=0, help="cores to use; all by default")
@@ -99,10 +102,14 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def _run_tagger(settings: Settings, args: argparse.Namespace) -> int:
+    from finetune.fit_tagger import tagger_settings
     from finetune.retrain_tagger import retrain_tagger
 
+    if args.epochs < 0 or args.threads < 0:
+        raise UsageError("--epochs and --threads must be 0 or more")
+    own = tagger_settings(method=args.method or "full", seed=args.seed, epochs=args.epochs, threads=args.threads)
     outcome = retrain_tagger(
-        args.task, args.data, args.validation, _train_settings(args), assemble.make_registry(settings),
+        args.task, args.data, args.validation, own, assemble.make_registry(settings),
         assemble.make_body(settings), assemble.make_home(settings).cache_folder, licence=args.licence,
         command=_command(args), say=terminal.note,
     )  # fmt: skip
@@ -111,13 +118,18 @@ def _run_tagger(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def _train_settings(args: argparse.Namespace) -> Any:
-    from finetune.train import TrainSettings
+    from finetune.recipes import recipe
 
-    method = args.method or ("lora" if args.task == ROUTER else "full")
-    augment = args.augment if args.augment is not None else (0.3 if args.task == ROUTER else 0.0)
     if args.epochs < 0 or args.threads < 0:
         raise UsageError("--epochs and --threads must be 0 or more")
-    return TrainSettings(method=method, seed=args.seed, epochs=args.epochs, threads=args.threads, augment=augment)
+    return recipe(
+        args.task,
+        method=args.method,
+        seed=args.seed,
+        epochs=args.epochs or None,
+        threads=args.threads,
+        augment=args.augment,
+    )
 
 
 def _request(settings: Settings, args: argparse.Namespace) -> tuple[Request, list[str]]:
@@ -307,11 +319,15 @@ def schedule(settings: Settings, args: argparse.Namespace) -> int:
     """Set, show or end the schedule, and print how to have the operating system keep it instead."""
     from finetune import schedule as plan
     from finetune.errors import TrainingError
+    from finetune.timers import format_interval
 
     now = datetime.now(UTC)
     if args.off:
         ended = plan.remove_schedule(settings.home, now)
-        terminal.write("The schedule was removed." if ended else "There was no schedule.")
+        if args.as_json:
+            terminal.write_json(dict.fromkeys(_SCHEDULE))
+        else:
+            terminal.write("The schedule was removed." if ended else "There was no schedule.")
         return DONE
     if args.every:
         if args.min_feedback < 0:
@@ -319,7 +335,10 @@ def schedule(settings: Settings, args: argparse.Namespace) -> int:
         plan.set_schedule(settings.home, plan.parse_interval(args.every), args.min_feedback, now)
     state = plan.read_schedule(settings.home)
     if state is None:
-        terminal.write("There is no schedule; copilot finetune schedule --every 7d sets one.")
+        if args.as_json:
+            terminal.write_json(dict.fromkeys(_SCHEDULE))
+        else:
+            terminal.write("There is no schedule; copilot finetune schedule --every 7d sets one.")
         return DONE
     command = [
         sys.executable,
@@ -332,15 +351,16 @@ def schedule(settings: Settings, args: argparse.Namespace) -> int:
         "--home",
         str(settings.home.absolute()),
     ]
+    every = format_interval(state.interval)
     if args.as_json:
-        terminal.write_json({
-            "every": str(state.interval), "min_feedback": state.min_feedback, "next": plan.next_due(state).isoformat(),
-            "last_run": state.last_run.isoformat() if state.last_run else None, "last_decision": state.last_decision,
-            "command": command,
-        })  # fmt: skip
+        values = (
+            every, state.min_feedback, plan.next_due(state).isoformat(),
+            state.last_run.isoformat() if state.last_run else None, state.last_decision, command,
+        )  # fmt: skip
+        terminal.write_json(dict(zip(_SCHEDULE, values, strict=True)))
     else:
         terminal.write(
-            f"Every {state.interval} where at least {state.min_feedback} new entries of feedback wait; next on "
+            f"Every {every} where at least {state.min_feedback} new entries of feedback wait; next on "
             f"{plan.next_due(state).astimezone():%Y-%m-%d %H:%M}, while copilot serve or this command with --run runs."
         )
         if state.last_decision:

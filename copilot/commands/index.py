@@ -63,12 +63,12 @@ def run_build(
     rebuild: bool = False,
     remove: Sequence[str] = (),
 ) -> BuildResult:
-    """`indexer.build.build` with the settings' parts and progress on stderr."""
+    """`indexer.build.build` with the settings' parts; progress and what was predicted are told on stderr."""
     from indexer.build import build
 
     embedder = assemble.make_embedder(settings)
     with terminal.progress() as tell:
-        return build(
+        result = build(
             assemble.make_home(settings),
             paths,
             embedder,
@@ -77,8 +77,11 @@ def run_build(
             kind=DocumentKind(kind) if kind else None,
             rebuild=rebuild,
             remove=remove,
+            predictors=assemble.make_report_predictors(settings),
             progress=tell,
         )
+    name_predicted(result)
+    return result
 
 
 def _index_again(settings: Settings, as_json: bool) -> int:
@@ -171,6 +174,15 @@ def documents(settings: Settings, as_json: bool) -> int:
     return DONE
 
 
+def name_predicted(result: BuildResult) -> None:
+    """Say on stderr how many empty columns of fault reports were predicted, and which model could not be used."""
+    if result.predicted:
+        counts = ", ".join(f"{count} × {name.replace('_', ' ')}" for name, count in sorted(result.predicted.items()))
+        terminal.note(f"Predicted where fault reports say nothing: {counts}.")
+    for reason in result.unpredicted:
+        terminal.note(f"Columns of fault reports were not predicted: {reason}")
+
+
 def name_quarantined(quarantined: Sequence[Quarantined]) -> None:
     """Say on stderr what was left out and why."""
     for entry in quarantined[:_SHOWN]:
@@ -193,6 +205,7 @@ def result_to_json(result: BuildResult, seconds: float) -> dict[str, Any]:
         "unreachable": list(result.unreachable),
         "chunks": result.chunks,
         "embedded": result.embedded,
+        "predicted": dict(sorted(result.predicted.items())),
         "seconds": round(seconds, 3),
     }
 

@@ -1,4 +1,4 @@
-"""python -m finetune.body prepare|train|pack|compose: teach the body Chinese, on a CPU (hours) or a GPU (minutes)."""
+"""python -m finetune.body prepare|train|pack|compose|plot: teach the body Chinese, on a CPU (hours) or a GPU (minutes)."""
 
 from __future__ import annotations
 
@@ -55,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb.add_argument("--delta", type=Path, required=True)
     verb.add_argument("--cache", type=Path, required=True)
 
+    verb = verbs.add_parser("plot", help="draw the learning curve of a run")
+    verb.add_argument("--curve", type=Path, required=True, help="a run's curve.jsonl")
+    verb.add_argument("--to", type=Path, required=True, help="the picture")
+
     options = parser.parse_args(arguments)
     try:
         globals()[f"_{options.verb}"](options)
@@ -109,6 +113,30 @@ def _compose(options: argparse.Namespace) -> None:
     from finetune.body.compose import composed_folder
 
     print(composed_folder(options.cache, options.delta))  # noqa: T201
+
+
+def _plot(options: argparse.Namespace) -> None:
+    import json
+
+    from matplotlib.figure import Figure
+
+    try:
+        rows = [json.loads(line) for line in options.curve.read_text(encoding="utf-8").splitlines()]
+        steps, begun = [], 0
+        for before, row in zip([{"step": 0}, *rows], rows, strict=False):  # a second leg counts from 0 again
+            begun += before["step"] if row["step"] <= before["step"] else 0
+            steps.append(begun + row["step"])
+    except (OSError, ValueError, KeyError) as error:
+        raise FinetuneError(f"{options.curve} is no learning curve ({error}); name a run's curve.jsonl") from error
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for name in dict.fromkeys(key for row in rows for key in row if key not in ("step", "leg")):
+        axes.plot(steps, [row.get(name, float("nan")) for row in rows], label=name)
+    axes.set_xlabel("step")
+    axes.set_ylabel("mean loss of 50 steps")
+    axes.set_yscale("log")
+    axes.legend(fontsize="small")
+    figure.savefig(options.to)
 
 
 def _say(line: str) -> None:

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from indexer.fault_reports.exports import SUFFIXES, open_export
     from indexer.fault_reports.names import FIELDS
     from indexer.fault_reports.parse import Problems, parse_reports
+    from indexer.fault_reports.predictions import Predictions, predict_missing, signatures
     from indexer.fault_reports.reading import ReportExport, read_reports
     from indexer.fault_reports.table import (
+        PREDICTABLE,
         Count,
         FaultReportTable,
+        MixedCount,
+        PredictedValue,
         Reliability,
         StoredReport,
         create_schema,
@@ -37,8 +41,14 @@ _HOMES = {
     "parse_reports": "parse",
     "ReportExport": "reading",
     "read_reports": "reading",
+    "Predictions": "predictions",
+    "predict_missing": "predictions",
+    "signatures": "predictions",
+    "PREDICTABLE": "table",
     "Count": "table",
     "FaultReportTable": "table",
+    "MixedCount": "table",
+    "PredictedValue": "table",
     "Reliability": "table",
     "StoredReport": "table",
     "create_schema": "table",
@@ -56,10 +66,14 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "FIELDS",
+    "PREDICTABLE",
     "SUFFIXES",
     "ColumnMap",
     "Count",
     "FaultReportTable",
+    "MixedCount",
+    "PredictedValue",
+    "Predictions",
     "Problems",
     "Reliability",
     "ReportExport",
@@ -71,6 +85,8 @@ __all__ = [
     "map_columns",
     "open_export",
     "parse_reports",
+    "predict_missing",
     "read_reports",
     "report_text",
+    "signatures",
 ]

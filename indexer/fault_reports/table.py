@@ -6,15 +6,20 @@ import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date as Date
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
 
 from indexer.errors import StoreError
 from indexer.types import FaultReport
 
 By = Literal["machine", "code", "component", "failure_mode", "month"]
+PREDICTABLE = ("component", "failure_mode", "action")
+"""The columns that may be predicted where an export leaves them empty."""
+MIXED = ("component", "failure_mode")
+"""Those of them that reports are counted by."""
 
 _SCHEMA = (
     """
@@ -40,6 +45,19 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS fault_reports_date ON fault_reports (date)",
     "CREATE INDEX IF NOT EXISTS fault_reports_document ON fault_reports (document_id)",
     "CREATE INDEX IF NOT EXISTS fault_reports_chunk ON fault_reports (chunk_id)",
+    # Beside the reports, never in them: what an export says and what a model guesses must not be mistaken.
+    """
+    CREATE TABLE IF NOT EXISTS predicted_values (
+        report INTEGER NOT NULL,
+        field TEXT NOT NULL CHECK (field IN ('component', 'failure_mode', 'action')),
+        value TEXT NOT NULL, value_key TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        predictor TEXT NOT NULL,
+        PRIMARY KEY (report, field)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX IF NOT EXISTS predicted_values_field ON predicted_values (field, value_key)",
+    "CREATE TABLE IF NOT EXISTS predictors (field TEXT PRIMARY KEY, signature TEXT NOT NULL, failed INTEGER NOT NULL) STRICT",
 )
 _COLUMNS = (
     "document_id, chunk_id, row, report_id, date, machine, machine_key, component, component_key, code, code_key, "
@@ -59,6 +77,35 @@ class Count(NamedTuple):
     cost: float | None
 
 
+class MixedCount(NamedTuple):
+    """One line of a Pareto of recorded and predicted values, the two apart; the first three numbers are recorded ones."""
+
+    key: str
+    reports: int
+    downtime_hours: float | None
+    cost: float | None
+    predicted_reports: int
+    predicted_downtime_hours: float | None
+    predicted_cost: float | None
+
+    def together(self) -> Count:
+        """Recorded and predicted as one."""
+        return Count(
+            self.key,
+            self.reports + self.predicted_reports,
+            _sum(self.downtime_hours, self.predicted_downtime_hours),
+            _sum(self.cost, self.predicted_cost),
+        )
+
+
+class PredictedValue(NamedTuple):
+    """What a column probably holds that the export leaves empty, and the model version that says so."""
+
+    value: str
+    confidence: float
+    predictor: str
+
+
 class Reliability(NamedTuple):
     """How often a machine fails and for how long.
 
@@ -76,11 +123,12 @@ class Reliability(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """A fault report with the document and chunk it is cited by."""
+    """A fault report with the document and chunk it is cited by; `predicted` has columns that `report` lacks."""
 
     report: FaultReport
     document_id: str
     chunk_id: str
+    predicted: Mapping[str, PredictedValue] = field(default_factory=dict)
 
 
 def name_key(name: str) -> str:
@@ -129,6 +177,10 @@ def insert_many(
 def delete_document(connection: sqlite3.Connection, document_id: str) -> int:
     """Remove a document's reports; return how many. The caller commits. Raises StoreError."""
     with _errors("changed"):
+        connection.execute(
+            "DELETE FROM predicted_values WHERE report IN (SELECT id FROM fault_reports WHERE document_id = ?)",
+            (document_id,),
+        )
         return connection.execute("DELETE FROM fault_reports WHERE document_id = ?", (document_id,)).rowcount
 
 
@@ -157,24 +209,51 @@ class FaultReportTable:
         """
         if by not in get_args(By):
             raise StoreError(f"fault reports cannot be counted by '{by}'; choose from {', '.join(get_args(By))}")
-        key, shown = ("substr(date, 1, 7)", "substr(date, 1, 7)") if by == "month" else (f"{by}_key", by)
-        where, values = self._where(machine=machine, since=since, until=until)
-        rows = self._all(
-            f"SELECT {key}, {shown}, COUNT(*), SUM(downtime_hours), SUM(cost) FROM fault_reports "
-            f"WHERE {where} AND {key} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, COUNT(*) DESC, 2",
-            values,
-        )
-        groups: dict[str, Count] = {}
-        for group, spelling, reports, hours, cost in rows:
-            before = groups.get(group)
-            if before is None:
-                groups[group] = Count(spelling, reports, hours, cost)
-            else:
-                groups[group] = Count(
-                    before.key, before.reports + reports, _sum(before.downtime_hours, hours), _sum(before.cost, cost)
-                )
-        counts = list(groups.values())
+        counts = list(self._recorded(by, *self._where(machine=machine, since=since, until=until)).values())
         return counts if by == "month" else sorted(counts, key=lambda line: (-line.reports, line.key))
+
+    def count_mixed(
+        self,
+        by: str,
+        machine: str | None = None,
+        since: str | Date | None = None,
+        until: str | Date | None = None,
+    ) -> list[MixedCount]:
+        """As `count`, reports whose value is predicted included but apart; most reports of both kinds first.
+
+        `by` is one of MIXED. A recorded spelling is shown before a predicted one.
+        """
+        if by not in MIXED:
+            raise StoreError(f"values are not predicted by '{by}'; choose from {', '.join(MIXED)}")
+        where, values = self._where(machine=machine, since=since, until=until)
+        recorded, predicted = self._recorded(by, where, values), self._predicted(by, where, values)
+        nothing = Count("", 0, None, None)
+        lines = []
+        for group in {**recorded, **predicted}:
+            own, guessed = recorded.get(group, nothing), predicted.get(group, nothing)
+            lines.append(MixedCount(own.key or guessed.key, *own[1:], *guessed[1:]))
+        return sorted(lines, key=lambda line: (-line.reports - line.predicted_reports, line.key))
+
+    def predictors(self, by: str) -> list[str]:
+        """The model versions whose values stand for this column, in the order of their names."""
+        if not self._has_predictions:
+            return []
+        rows = self._all("SELECT DISTINCT predictor FROM predicted_values WHERE field = ? ORDER BY 1", [by])
+        return [row[0] for row in rows]
+
+    def is_outdated(self, signatures: Mapping[str, str]) -> bool:
+        """Whether other predictions are wanted than were made, for a column that some report lacks.
+
+        `signatures` are those of `predictions.signatures`; a column without one shall have no predictions.
+        """
+        made: dict[str, str] = {}
+        if self._has_predictions:
+            made = dict(self._all("SELECT field, signature FROM predictors", []))
+        return any(
+            made.get(name) != signatures.get(name)
+            and bool(self._all(f"SELECT 1 FROM fault_reports WHERE {name} IS NULL LIMIT 1", []))
+            for name in PREDICTABLE
+        )
 
     def total(
         self, machine: str | None = None, since: str | Date | None = None, until: str | Date | None = None
@@ -193,8 +272,12 @@ class FaultReportTable:
         until: str | Date | None = None,
         chunk_ids: Iterable[str] | None = None,
         limit: int | None = 50,
+        predicted: bool = False,
     ) -> list[StoredReport]:
-        """The reports themselves, newest first, undated ones last. `limit` None means all."""
+        """The reports themselves, newest first, undated ones last. `limit` None means all.
+
+        What limits them is compared with recorded values only; `predicted` adds predicted ones to the result.
+        """
         where, values = self._where(
             machine=machine, code=code, component=component, failure_mode=failure_mode, since=since, until=until
         )
@@ -202,12 +285,25 @@ class FaultReportTable:
             where += " AND chunk_id IN (SELECT value FROM json_each(?))"
             values.append(json.dumps(list(chunk_ids)))
         rows = self._all(
-            f"SELECT document_id, chunk_id, row, report_id, date, machine, component, code, symptom, cause, action, "
+            f"SELECT id, document_id, chunk_id, row, report_id, date, machine, component, code, symptom, cause, action, "
             f"failure_mode, downtime_hours, cost, extra FROM fault_reports WHERE {where} "
             f"ORDER BY date IS NULL, date DESC, document_id, row LIMIT ?",
             [*values, -1 if limit is None else max(0, limit)],
         )
-        return [_stored(row) for row in rows]
+        guesses = self._guesses([row[0] for row in rows]) if predicted else {}
+        return [_stored(row[1:], guesses.get(row[0])) for row in rows]
+
+    def _guesses(self, ids: list[int]) -> dict[int, dict[str, PredictedValue]]:
+        found: dict[int, dict[str, PredictedValue]] = {}
+        if ids and self._has_predictions:
+            rows = self._all(
+                "SELECT report, field, value, confidence, predictor FROM predicted_values "
+                "WHERE report IN (SELECT value FROM json_each(?)) ORDER BY report, field",
+                [json.dumps(ids)],
+            )
+            for report, name, *value in rows:
+                found.setdefault(report, {})[name] = PredictedValue(*value)
+        return found
 
     def machines(self) -> list[str]:
         """Every machine named in a report, in its most frequent spelling, in alphabetical order."""
@@ -231,6 +327,33 @@ class FaultReportTable:
             values,
         )[0]
         return Reliability(reports, days / gaps if gaps else None, hours, timed, first, last)
+
+    def _recorded(self, by: str, where: str, values: list[Any]) -> dict[str, Count]:
+        key, shown = ("substr(date, 1, 7)", "substr(date, 1, 7)") if by == "month" else (f"{by}_key", by)
+        return _groups(
+            self._all(
+                f"SELECT {key}, {shown}, COUNT(*), SUM(downtime_hours), SUM(cost) FROM fault_reports "
+                f"WHERE {where} AND {key} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, COUNT(*) DESC, 2",
+                values,
+            )
+        )
+
+    def _predicted(self, by: str, where: str, values: list[Any]) -> dict[str, Count]:
+        if not self._has_predictions:
+            return {}
+        return _groups(
+            self._all(
+                f"SELECT value_key, value, COUNT(*), SUM(downtime_hours), SUM(cost) FROM fault_reports "
+                f"JOIN predicted_values ON report = id AND field = '{by}' "
+                f"WHERE {where} AND {by}_key IS NULL GROUP BY 1, 2 ORDER BY 1, COUNT(*) DESC, 2",
+                values,
+            )
+        )
+
+    @cached_property
+    def _has_predictions(self) -> bool:
+        """Indexes of format 2 have no table for them."""
+        return bool(self._all("SELECT 1 FROM sqlite_master WHERE name = 'predicted_values'", []))
 
     def _where(
         self,
@@ -290,6 +413,20 @@ def _sum(left: float | None, right: float | None) -> float | None:
     return right if left is None else left if right is None else left + right
 
 
+def _groups(rows: Iterable[tuple[Any, ...]]) -> dict[str, Count]:
+    """Lines of (group, spelling, reports, hours, cost) as one count a group, in the first spelling."""
+    groups: dict[str, Count] = {}
+    for group, spelling, reports, hours, cost in rows:
+        before = groups.get(group)
+        if before is None:
+            groups[group] = Count(spelling, reports, hours, cost)
+        else:
+            groups[group] = Count(
+                before.key, before.reports + reports, _sum(before.downtime_hours, hours), _sum(before.cost, cost)
+            )
+    return groups
+
+
 def _period(value: str | Date) -> str:
     text = value.strftime("%Y-%m-%d") if isinstance(value, Date) else value.strip()
     if not _PERIOD.match(text):
@@ -297,7 +434,7 @@ def _period(value: str | Date) -> str:
     return text
 
 
-def _stored(row: tuple[Any, ...]) -> StoredReport:
+def _stored(row: tuple[Any, ...], predicted: Mapping[str, PredictedValue] | None = None) -> StoredReport:
     document_id, chunk_id, number, report_id, date, machine, component, code, symptom, cause, action, *rest = row
     failure_mode, downtime, cost, extra = rest
     report = FaultReport(
@@ -315,4 +452,6 @@ def _stored(row: tuple[Any, ...]) -> StoredReport:
         row=number,
         extra=json.loads(extra),
     )
-    return StoredReport(report, document_id, chunk_id)
+    # Recorded values win, whatever the other table holds.
+    lacking = {name: guess for name, guess in (predicted or {}).items() if getattr(report, name) is None}
+    return StoredReport(report, document_id, chunk_id, lacking)

@@ -17,7 +17,7 @@ from copilot.cli import run
 
 FIELDS = {
     "version", "published", "added", "changed", "renamed", "removed", "unchanged", "quarantined", "unreachable", "chunks",
-    "embedded", "seconds",
+    "embedded", "predicted", "seconds",
 }  # fmt: skip
 
 REPOSITORY = Path(__file__).parents[2]

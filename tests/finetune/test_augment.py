@@ -222,7 +222,8 @@ def test_intent_survives_shorthand(questions):
     for text in questions:
         short = shorthand(text, rng)
         changed += short != text
-        assert sorted(map(str.lower, INTENT.findall(short))) == sorted(map(str.lower, INTENT.findall(text))), short
+        asked = text.replace("能告诉我", "")  # "can you tell me": what can be done is not asked there
+        assert sorted(map(str.lower, INTENT.findall(short))) == sorted(map(str.lower, INTENT.findall(asked))), short
     assert changed > len(questions) / 2
 
 

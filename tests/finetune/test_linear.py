@@ -1,0 +1,93 @@
+"""The last linear step: what scikit-learn fits is what numpy applies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix, hstack
+from sklearn.linear_model import LogisticRegression
+
+from finetune import linear
+from finetune.linear import fit_linear
+from finetune.wide import Wide
+
+
+def cloud(classes: int, each: int = 20, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(classes, 8))
+    targets = np.repeat(np.arange(classes), each)
+    vectors = (centres[targets] + rng.normal(0, 0.7, (len(targets), 8))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    words = ["pump", "fan", "door", "lamp"]
+    texts = [f"{words[target]} {rng.choice(['left', 'right', 'upper'])}" for target in targets]
+    return vectors, texts, targets
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_probabilities_are_those_of_scikit_learn(classes):
+    vectors, texts, targets = cloud(classes)
+    model = fit_linear(vectors, texts, targets, classes, wide_weight=0.0)
+    reference = LogisticRegression(C=10.0, max_iter=200, tol=1e-3).fit(vectors, targets)
+    logits = model.logits(vectors, texts)
+    assert logits.shape == (len(texts), classes) and logits.dtype == np.float32
+    assert np.allclose(softmax(logits), reference.predict_proba(vectors), atol=1e-4)
+    assert model.wide_weight.shape[0] == len(model.buckets) == 0
+
+
+def test_the_wide_part_is_added_as_it_was_fitted():
+    vectors, texts, targets = cloud(3)
+    model = fit_linear(vectors, texts, targets, 3)
+    wide = Wide.of(texts, linear.WIDE_WEIGHT).matrix(texts)
+    features = hstack([csr_matrix(vectors), wide]).tocsr()
+    reference = LogisticRegression(C=10.0, max_iter=200, tol=1e-3).fit(features, targets)
+    assert np.allclose(softmax(model.logits(vectors, texts)), reference.predict_proba(features), atol=5e-3)
+
+
+def test_words_decide_where_vectors_cannot():
+    vectors, texts, targets = cloud(3)
+    blind = np.full_like(vectors, 1 / np.sqrt(8))
+    model = fit_linear(blind, texts, targets, 3)
+    assert (model.logits(blind, texts).argmax(1) == targets).all()
+    unseen = model.logits(blind[:2], ["", "zzz qqq"])
+    assert np.isfinite(unseen).all() and np.allclose(unseen[0], unseen[1])
+    alone = fit_linear(blind, texts, targets, 3, wide_weight=0.0)
+    assert np.ptp(alone.logits(blind, texts), axis=0).max() < 1e-6
+
+
+def test_a_class_without_a_text_is_never_chosen():
+    vectors, texts, targets = cloud(2)
+    logits = fit_linear(vectors, texts, targets * 2, 4).logits(vectors, texts)
+    assert set(logits.argmax(1)) <= {0, 2} and (logits[:, [1, 3]] < logits[:, [0, 2]].min() - 10).all()
+    only = fit_linear(vectors[:5], texts[:5], np.full(5, 1), 3).logits(vectors, texts)
+    assert (only.argmax(1) == 1).all()
+
+
+def test_with_many_texts_rare_pieces_are_left_out(monkeypatch):
+    monkeypatch.setattr(linear, "_RARE", 50)
+    vectors, texts, targets = cloud(3)
+    texts[0] += " zebra"
+    model = fit_linear(vectors, texts, targets, 3)
+    assert (model.wide.idf > 0).sum() == len(model.buckets)
+    assert np.allclose(
+        model.logits(vectors[:1], ["pump left zebra"]), model.logits(vectors[:1], ["pump left"]), atol=0.2
+    )
+    assert model.wide.row("zebra")[0].size == 0
+    assert np.isclose(np.linalg.norm(model.wide.row("zebra pump")[1]), linear.WIDE_WEIGHT)
+
+
+def test_balanced_classes_help_the_rare_one():
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(210, 8)).astype(np.float32)
+    targets = np.array([0] * 200 + [1] * 10)
+    vectors[200:, 0] += 1.0
+    texts = [""] * 210
+    found = [
+        fit_linear(vectors, texts, targets, 2, balanced=balanced).logits(vectors, texts).argmax(1)[200:].mean()
+        for balanced in (False, True)
+    ]
+    assert found[1] > found[0] and found[1] >= 0.7
+
+
+def softmax(logits):
+    weights = np.exp(logits - logits.max(1, keepdims=True))
+    return weights / weights.sum(1, keepdims=True)
