@@ -14,7 +14,7 @@ from copilot.protocols import Generator, Judge, Knowledge, Reranker, Retriever
 from copilot.types import Answer, AnswerStatus, Citation, Evidence, Piece, Question, Understanding
 from copilot.understand import Understander
 from copilot.wording import say
-from finetune.types import OUT_OF_SCOPE, AnswerForm
+from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan
 from indexer.types import Chunk, Hit
 
 _NEAREST = 3
@@ -63,13 +63,13 @@ class Copilot:
         clock = _Clock()
         with clock.stage("understand"):
             understanding = self._understander.understand(question)
-        with clock.stage("retrieve"):
-            hits = self._retriever.retrieve(understanding, max(self._min_k, understanding.plan.k))
-        if self._reranker is not None:
-            with clock.stage("rerank"):
-                hits = self._reranker.rerank(understanding, hits)
-        with clock.stage("judge"):
-            evidence = self._judge.judge(understanding, hits)
+        hits, evidence = self._search(understanding, clock)
+        if evidence.score < self._judge.threshold and understanding.sure:
+            # The route may have been wrong, or its plan too narrow: everything is searched before the answer is no.
+            everywhere = replace(understanding, plan=RetrievalPlan(k=understanding.plan.k), form=AnswerForm.AUTO)
+            others, found = self._search(everywhere, clock)
+            if found.score >= self._judge.threshold:
+                understanding, hits, evidence = everywhere, others, found
         status = self._status(understanding, evidence)
         pieces: list[Piece] = []
         with clock.stage("generate"):
@@ -101,6 +101,15 @@ class Copilot:
             timings_ms=clock.spent(),
             evidence_score=evidence.score,
         )
+
+    def _search(self, understanding: Understanding, clock: _Clock) -> tuple[Sequence[Hit], Evidence]:
+        with clock.stage("retrieve"):
+            hits = self._retriever.retrieve(understanding, max(self._min_k, understanding.plan.k))
+        if self._reranker is not None:
+            with clock.stage("rerank"):
+                hits = self._reranker.rerank(understanding, hits)
+        with clock.stage("judge"):
+            return hits, self._judge.judge(understanding, hits)
 
     def _status(self, understanding: Understanding, evidence: Evidence) -> AnswerStatus:
         """The router alone refuses nothing: what it calls out of scope is answered when the evidence is good."""
@@ -187,7 +196,7 @@ class _Clock:
         try:
             yield
         finally:
-            self._stages[name] = (time.perf_counter() - start) * 1000
+            self._stages[name] = self._stages.get(name, 0.0) + (time.perf_counter() - start) * 1000
 
     def spent(self) -> dict[str, float]:
         return {**self._stages, "total": (time.perf_counter() - self._begun) * 1000}
