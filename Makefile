@@ -70,7 +70,7 @@ failure-mode: $(VENV)/.installed
 
 tagger: $(VENV)/.installed
 	$(BIN)/python -m finetune.data_sets maintie --from $(DATA)/maintie --to build/maintie.jsonl
-	$(BIN)/python -m finetune.data_sets glossary --to build/maintie.jsonl --append
+	$(BIN)/python -m finetune.data_sets glossary --count 600 --to build/maintie.jsonl --append
 	$(BIN)/python -m finetune.ship tagger --data build/maintie.jsonl
 
 sample-plant: $(VENV)/.installed

@@ -14,7 +14,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     },
     "failure_mode": {"method": "lora", "epochs": 8},
     "tagger": {
-        "method": "lora", "lora_learning_rate": 1e-3, "head_learning_rate": 2e-3, "epochs": 10, "batch_size": 16,
+        "method": "lora", "lora_learning_rate": 1e-3, "head_learning_rate": 2e-3, "epochs": 7, "batch_size": 16,
         "label_smoothing": 0.0, "patience": 10,
     },
 }  # fmt: skip
