@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb.add_argument("--english-reading", type=Path, nargs="*", default=(), help="the same in English")
     verb.add_argument("--traditional", type=Path, help='lines of "traditional<TAB>simplified" characters')
     verb.add_argument("--cap", type=int, help="pairs taken from one source at most")
+    verb.add_argument("--words", type=int, help="frequent words added as tokens; 0: characters alone")
     verb.add_argument("--no-share-alike", action="store_true", help="leave the share-alike pairs out")
     verb.add_argument("--to", type=Path, required=True)
 
@@ -75,6 +76,8 @@ def _prepare(options: argparse.Namespace) -> None:
     settings = CorpusSettings(share_alike=not options.no_share_alike)
     if options.cap:
         settings = replace(settings, cap=options.cap)
+    if options.words is not None:
+        settings = replace(settings, words=options.words)
     inputs = Inputs(options.pairs, options.chinese_reading, tuple(options.english_reading), options.traditional)
     prepare(inputs, options.to, settings, _say)
 

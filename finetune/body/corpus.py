@@ -55,6 +55,7 @@ class CorpusSettings:
     )  # fmt: skip
     made_up: int = 60_000
     long_tokens: int = 220
+    words: int = 8_000  # the most frequent words added as tokens; 0 adds none, the glossary's neither
     held_out: tuple[str, ...] = HELD_OUT
     seed: int = 0
     files: tuple[str, ...] = field(default=("permissive", "sharealike"))

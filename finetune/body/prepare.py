@@ -85,10 +85,10 @@ def prepare(
     passages = corpus.english_passages(inputs.english_reading, 20_000, settings.seed)
     report(f"{len(pairs)} pairs of {len(by_source)} sources, {len(long)} passages, {len(reading)} questions")
 
-    terms = [pair.chinese for pair in pairs if pair.source == "glossary"]
+    terms = [pair.chinese for pair in pairs if pair.source == "glossary"] if settings.words else []
     old = Tokenizer.from_file(str(model.tokenizer))
     vocabulary = select(
-        [p.chinese for p in dict.fromkeys(pairs)], known, terms=terms, others=[r.passage for r in reading],
+        [p.chinese for p in dict.fromkeys(pairs)], known, max_words=settings.words, terms=terms, others=[r.passage for r in reading],
         traditional=_traditional(inputs.traditional), is_unknown=lambda sign: "[UNK]" in old.encode(sign).tokens,
     )  # fmt: skip
     vocabulary.write(target / "vocabulary.json")
