@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,8 @@ import numpy.typing as npt
 from finetune.network import Matrix
 from finetune.wide import BUCKETS, Wide
 
-REGULARISATION = 10.0  # C of the logistic regression; its inverse weighs the squared weights
-WIDE_WEIGHT = 0.3  # length of a text's wide features beside the body's vector of length 1
+REGULARISATION = 10.0  # C of the logistic regressions; its inverse weighs the squared weights
+WIDE_WEIGHT = 0.5  # of the wide features' logits beside those of the body's vector
 _NEVER = -30.0
 _RARE = 3_000  # from so many texts on, pieces that occur in one text only are left out
 
@@ -46,32 +47,44 @@ def fit_linear(
     vectors: Matrix, texts: Sequence[str], targets: npt.NDArray[np.int64], classes: int,
     *, regularisation: float = REGULARISATION, wide_weight: float = WIDE_WEIGHT, balanced: bool = False,
 ) -> Linear:  # fmt: skip
-    """Multinomial logistic regression. `targets` (n,) are from 0..classes-1; a class without a text is never chosen."""
-    from scipy.sparse import csr_matrix, hstack
-    from sklearn.linear_model import LogisticRegression
+    """Two multinomial logistic regressions, on the vectors and on the wide features, their logits added.
 
-    wide = Wide.of(texts, wide_weight if wide_weight else 1.0)
+    They are fitted apart: together, vectors that were fine-tuned on the same texts explain everything and leave the wide
+    features nothing to learn. `targets` (n,) are from 0..classes-1; a class without a text is never chosen.
+    """
+    weight, bias = _regression(vectors, targets, classes, regularisation, balanced)
+    wide = Wide.of(texts, 1.0)
     matrix = wide.matrix(texts)
     often = np.asarray((matrix > 0).sum(axis=0)).ravel()
     buckets = np.flatnonzero(often >= (2 if len(texts) >= _RARE else 1)) if wide_weight else np.empty(0, dtype=np.int64)
-    # The wide row is as long with its rare pieces left out as without: their inverse frequencies count as 0.
     idf = np.zeros(BUCKETS, dtype=np.float32)
     idf[buckets] = wide.idf[buckets]
-    wide = Wide(idf, wide.weight)
+    wide = Wide(idf, 1.0)  # what is left out counts nothing in a text's length either
+    if not len(buckets):
+        return Linear(weight, bias, wide, buckets, np.zeros((0, classes), dtype=np.float32))
+    own, constant = _regression(wide.matrix(texts)[:, buckets], targets, classes, regularisation, balanced)
+    whole = bias + np.float32(wide_weight) * np.where(constant <= _NEVER, 0, constant)
+    return Linear(
+        weight, whole.astype(np.float32), wide, buckets, np.ascontiguousarray(np.float32(wide_weight) * own.T)
+    )
+
+
+def _regression(
+    features: Any, targets: npt.NDArray[np.int64], classes: int, regularisation: float, balanced: bool
+) -> tuple[Matrix, Matrix]:
+    """(classes, features) weights and (classes,) constants; `features` may be sparse."""
+    from sklearn.linear_model import LogisticRegression
+
     present = np.unique(targets)
-    features = vectors if not len(buckets) else hstack([csr_matrix(vectors), wide.matrix(texts)[:, buckets]]).tocsr()
-    whole = np.zeros((classes, features.shape[1]), dtype=np.float32)
+    weight = np.zeros((classes, features.shape[1]), dtype=np.float32)
     bias = np.full(classes, _NEVER, dtype=np.float32)
     if len(present) == 1:
         bias[present] = 0.0
-    else:
-        model = LogisticRegression(
-            C=regularisation, max_iter=200, tol=1e-3, class_weight="balanced" if balanced else None
-        )
-        model.fit(features, targets)
-        rows, constants = model.coef_, model.intercept_
-        if len(present) == 2:  # one row stands for both
-            rows, constants = np.vstack([-rows, rows]) / 2, np.concatenate([-constants, constants]) / 2
-        whole[present], bias[present] = rows, constants
-    width = vectors.shape[1]
-    return Linear(np.ascontiguousarray(whole[:, :width]), bias, wide, buckets, np.ascontiguousarray(whole[:, width:].T))
+        return weight, bias
+    model = LogisticRegression(C=regularisation, max_iter=200, tol=1e-3, class_weight="balanced" if balanced else None)
+    model.fit(features, targets)
+    rows, constants = model.coef_, model.intercept_
+    if len(present) == 2:  # one row stands for both
+        rows, constants = np.vstack([-rows, rows]) / 2, np.concatenate([-constants, constants]) / 2
+    weight[present], bias[present] = rows, constants
+    return weight, bias
