@@ -457,7 +457,11 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as done:  # argparse ends so after --help
         return done.code if isinstance(done.code, int) else 0
     except KeyboardInterrupt:
-        kept = "The work done is kept; the same command goes on from there." if words[:1] == ["index"] else ""
+        kept = (
+            "The work done is kept; the same command goes on from there."
+            if words[:1] == ["index"] or words[:2] == ["finetune", "run"]
+            else ""
+        )
         terminal.note(f"Interrupted. {kept}".strip())
         return _INTERRUPTED
     except BrokenPipeError:

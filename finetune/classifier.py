@@ -7,7 +7,7 @@ A version's folder holds `head.safetensors`, `layers.safetensors` where layers w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -136,12 +136,12 @@ class Classifier:
 
     @cached_property
     def _examples(self) -> tuple[list[Example], Matrix]:
+        examples = list(read_kept_examples(self.folder))
         try:
             matrix = np.load(self.folder / VECTORS, allow_pickle=False).astype(np.float32)
-            examples = list(read_kept_examples(self.folder))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError) as error:
             raise RegistryError(
-                f"The examples in {self.folder} cannot be read ({error}); promote another version"
+                f"The vectors in {self.folder} cannot be read ({error}); promote another version"
             ) from error
         return examples[: len(matrix)], matrix
 
@@ -155,12 +155,16 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise RegistryError(f"The card in {folder} cannot be read ({error}); promote another version") from error
 
 
-def read_kept_examples(folder: Path) -> Iterator[Example]:
-    """The training examples a version kept, in order. Raises OSError, ValueError or KeyError."""
-    with (folder / EXAMPLES).open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            yield Example(row["text"], row["label"], row.get("source", "seed"))
+def read_kept_examples(folder: Path) -> tuple[Example, ...]:
+    """The training examples a version kept, in order. Raises RegistryError when they cannot be read."""
+    try:
+        lines = (folder / EXAMPLES).read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        return tuple(Example(row["text"], row["label"], row.get("source", "seed")) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RegistryError(
+            f"The examples in {folder} cannot be read ({error}); roll back, or train with --fresh"
+        ) from error
 
 
 def write_classifier(

@@ -75,7 +75,7 @@ def retrain(
     """
     current, trouble = _current(request, registry)
     with registry.stage(request.task) as staged:
-        old = _replayed(current) if current and not request.fresh else ()
+        old = read_kept_examples(current.folder) if current and not request.fresh else ()
         frozen = _frozen(request, current)
         judged, rows = _put_aside(request, current, old, settings.seed)
         never = {same_text(example.text) for example in (*frozen, *judged)}
@@ -157,7 +157,7 @@ def compare(
     """The gate's word on two versions; where no frozen set was given, a sample of what the current one learnt."""
     known = list(frozen)
     if not known:
-        known = list(_replayed(now))[:_MOST_OLD]
+        known = list(read_kept_examples(now.folder))[:_MOST_OLD]
     models = [Classifier(info.folder, body, cache) for info in (now, candidate)]
     first, second = (judged(model, known) for model in models)
     if not recent:
@@ -187,15 +187,6 @@ def frozen_set(version: VersionInfo) -> tuple[Example, ...]:
     return _read_rows(version.folder / FROZEN)
 
 
-def _replayed(version: VersionInfo) -> tuple[Example, ...]:
-    try:
-        return tuple(read_kept_examples(version.folder))
-    except (OSError, ValueError, KeyError) as error:
-        raise RegistryError(
-            f"The examples of {version.task} {version.version} cannot be read ({error}); roll back, or train with --fresh"
-        ) from error
-
-
 def _frozen(request: Request, current: VersionInfo | None) -> tuple[Example, ...]:
     own = request.frozen or (frozen_set(current) if current else ()) or request.validation
     return tuple(dict.fromkeys(own))
@@ -208,7 +199,7 @@ def _put_aside(
     if current is None:
         return (), request.rows
     try:
-        seen = {same_text(example.text) for example in old or _replayed(current)}
+        seen = {same_text(example.text) for example in old or read_kept_examples(current.folder)}
     except RegistryError:
         if not request.fresh:
             raise
