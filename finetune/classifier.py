@@ -17,13 +17,13 @@ import numpy as np
 
 from finetune.errors import RegistryError
 from finetune.linear import Linear
-from finetune.network import Body, Matrix, Network, merged
+from finetune.network import Body, Matrix, Network
 from finetune.scope import Scope, softmax
 from finetune.types import OUT_OF_SCOPE, Example
+from finetune.version_model import HEAD, network_of, opened, read_card, write_layers
 from finetune.wide import BUCKETS, Wide
-from indexer.model_folder import file_sha256
 
-HEAD, LAYERS, EXAMPLES, VECTORS = "head.safetensors", "layers.safetensors", "examples.jsonl", "examples.npy"
+EXAMPLES, VECTORS = "examples.jsonl", "examples.npy"
 KIND = "classifier"
 _BLOCK = 2_048
 
@@ -124,15 +124,7 @@ class Classifier:
 
     @cached_property
     def _network(self) -> Network:
-        changes = self.parts.changes
-        key = file_sha256(self.folder / LAYERS)[:24] if changes else "unchanged"
-        return Network(
-            self._body,
-            f"{self._body.sha256[:12]}-{key}",
-            lambda: merged(self._body.layers(), changes),
-            self._cache,
-            self._threads,
-        )
+        return network_of(self.folder, self.parts.changes, self._body, self._cache, self._threads)
 
     @cached_property
     def _examples(self) -> tuple[list[Example], Matrix]:
@@ -144,15 +136,6 @@ class Classifier:
                 f"The vectors in {self.folder} cannot be read ({error}); promote another version"
             ) from error
         return examples[: len(matrix)], matrix
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """A version's card. Raises RegistryError."""
-    try:
-        card: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        return card
-    except (OSError, ValueError) as error:
-        raise RegistryError(f"The card in {folder} cannot be read ({error}); promote another version") from error
 
 
 def read_kept_examples(folder: Path) -> tuple[Example, ...]:
@@ -182,9 +165,7 @@ def write_classifier(
         "idf": linear.wide.idf[linear.buckets], "wide_weight": linear.wide_weight.astype(np.float16),
     }  # fmt: skip
     save_file({name: np.ascontiguousarray(value) for name, value in head.items()}, folder / HEAD)
-    if parts.changes:
-        half = {name: np.ascontiguousarray(value.astype(np.float16)) for name, value in parts.changes.items()}
-        save_file(half, folder / LAYERS)
+    write_layers(folder, parts.changes)
     with (folder / EXAMPLES).open("w", encoding="utf-8") as file:
         for example in examples:
             row = {"text": example.text, "label": example.label, "source": example.source}
@@ -198,20 +179,7 @@ def write_classifier(
 
 def read_classifier(folder: Path, body: Body) -> ClassifierParts:
     """Read what `write_classifier` wrote. Raises RegistryError when it is damaged, of another kind or of another body."""
-    from safetensors.numpy import load_file
-
-    card = read_card(folder)
-    try:
-        model = card["model"]
-        if model["kind"] != KIND:
-            raise RegistryError(f"{folder} holds a {model['kind']}, not a {KIND}; name the right task")
-        if card["parent_body"]["sha256"] != body.sha256:
-            raise RegistryError(
-                f"{folder} was fine-tuned on the body {card['parent_body']['name']}, this is {body.name} with other "
-                f"weights; fine-tune it again"
-            )
-        head = load_file(folder / HEAD)
-        changes = load_file(folder / LAYERS) if (folder / LAYERS).is_file() else {}
+    with opened(folder, body, KIND) as (model, head, changes):
         idf = np.zeros(BUCKETS, dtype=np.float32)
         idf[head["buckets"]] = head["idf"]
         linear = Linear(
@@ -224,7 +192,3 @@ def read_classifier(folder: Path, body: Body) -> ClassifierParts:
         return ClassifierParts(
             labels, linear, bool(model["outliers"]), Scope.from_json(model["scope"]), changes, int(model["max_tokens"])
         )
-    except RegistryError:
-        raise
-    except Exception as error:  # safetensors has its own class; each means that the folder is not whole
-        raise RegistryError(f"{folder} is damaged ({str(error)[:160]}); promote another version") from error

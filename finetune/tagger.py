@@ -18,12 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from finetune.classifier import HEAD, LAYERS, read_card
-from finetune.errors import RegistryError
 from finetune.evaluate import entity_spans
-from finetune.network import Body, Matrix, Network, merged
+from finetune.network import Body, Matrix, Network
+from finetune.version_model import HEAD, network_of, opened, read_card, write_layers
 from indexer.encoder import TextTokens
-from indexer.model_folder import file_sha256
 
 KIND = "tagger"
 OUTSIDE = "O"
@@ -124,12 +122,7 @@ class Tagger:
 
     @cached_property
     def _network(self) -> Network:
-        changes = self.parts.changes
-        key = file_sha256(self.folder / LAYERS)[:24] if changes else "unchanged"
-        return Network(
-            self._body, f"{self._body.sha256[:12]}-{key}", lambda: merged(self._body.layers(), changes), self._cache,
-            self._threads,
-        )  # fmt: skip
+        return network_of(self.folder, self.parts.changes, self._body, self._cache, self._threads)
 
 
 def judge(
@@ -307,28 +300,13 @@ def write_tagger(folder: Path, parts: TaggerParts) -> dict[str, Any]:
 
     head = {"weight": parts.weight, "bias": parts.bias, "transitions": parts.transitions}
     save_file({name: np.ascontiguousarray(value, dtype=np.float32) for name, value in head.items()}, folder / HEAD)
-    if parts.changes:
-        half = {name: np.ascontiguousarray(value.astype(np.float16)) for name, value in parts.changes.items()}
-        save_file(half, folder / LAYERS)
+    write_layers(folder, parts.changes)
     return {"kind": KIND, "names": list(parts.names), "max_tokens": parts.max_tokens}
 
 
 def read_tagger(folder: Path, body: Body) -> TaggerParts:
     """Read what `write_tagger` wrote. Raises RegistryError when it is damaged, of another kind or of another body."""
-    from safetensors.numpy import load_file
-
-    card = read_card(folder)
-    try:
-        model = card["model"]
-        if model["kind"] != KIND:
-            raise RegistryError(f"{folder} holds a {model['kind']}, not a {KIND}; name the right task")
-        if card["parent_body"]["sha256"] != body.sha256:
-            raise RegistryError(
-                f"{folder} was fine-tuned on the body {card['parent_body']['name']}, this is {body.name} with other "
-                f"weights; fine-tune it again"
-            )
-        head = load_file(folder / HEAD)
-        changes = load_file(folder / LAYERS) if (folder / LAYERS).is_file() else {}
+    with opened(folder, body, KIND) as (model, head, changes):
         names = tuple(map(str, model["names"]))
         size = len(classes(names))
         shapes = {name: head[name].shape for name in ("weight", "bias", "transitions")}
@@ -337,7 +315,3 @@ def read_tagger(folder: Path, body: Body) -> TaggerParts:
         return TaggerParts(
             names, head["weight"], head["bias"], head["transitions"], changes, int(model["max_tokens"])
         )  # fmt: skip
-    except RegistryError:
-        raise
-    except Exception as error:  # safetensors has its own class; each means that the folder is not whole
-        raise RegistryError(f"{folder} is damaged ({str(error)[:160]}); promote another version") from error

@@ -117,7 +117,7 @@ class Home:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self.index_folder / "CURRENT")
-        _sync_folder(self.index_folder)
+        sync_folder(self.index_folder)
 
     def rollback(self) -> str:
         """Answer from the generation before the current one (or the newest, when the pointer is damaged)."""
@@ -184,7 +184,8 @@ _FULL = (
 )
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's entries are on the disk, where the system can do that."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -199,4 +200,4 @@ def _sync_tree(folder: Path) -> None:
         if path.is_file():
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
-    _sync_folder(folder)
+    sync_folder(folder)

@@ -12,8 +12,6 @@ import toys
 
 from finetune.classifier import (
     EXAMPLES,
-    HEAD,
-    LAYERS,
     VECTORS,
     Classifier,
     ClassifierParts,
@@ -26,6 +24,7 @@ from finetune.fit import fit_classifier
 from finetune.network import Body
 from finetune.train import TrainSettings
 from finetune.types import OUT_OF_SCOPE
+from finetune.version_model import HEAD, LAYERS
 
 LABELS = (*toys.LABELS, OUT_OF_SCOPE)
 

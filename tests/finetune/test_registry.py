@@ -247,6 +247,8 @@ def test_a_file_manager_that_looked_does_no_harm(models):
     version = train(models)
     (models._folder / "router" / version / ".DS_Store").write_bytes(b"x")
     models.promote("router", version, "")
+    current = models.current("router")
+    assert current is not None and current.version == version
 
 
 def test_a_torn_log_line_costs_only_itself(models):

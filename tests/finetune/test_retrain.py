@@ -12,7 +12,7 @@ import pytest
 import toys
 
 from finetune import retrain as retrain_module
-from finetune.classifier import EXAMPLES, HEAD, Classifier, read_kept_examples
+from finetune.classifier import EXAMPLES, Classifier, read_kept_examples
 from finetune.dataset import same_text
 from finetune.errors import BusyTrainingError, DataError, FinetuneError, RegistryError, TrainingError
 from finetune.network import Body
@@ -20,6 +20,7 @@ from finetune.registry import Registry
 from finetune.retrain import FROZEN, Request, evaluate_version, frozen_set, retrain
 from finetune.train import TrainSettings
 from finetune.types import Example
+from finetune.version_model import HEAD
 
 SETTINGS = TrainSettings(method="head")
 LAYERS = TrainSettings(
