@@ -8,12 +8,12 @@ Wall time and peak memory (wait4) of `copilot ask` over an index of 10,000 chunk
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,18 +21,24 @@ from benchmarks import corpora
 from benchmarks.common import HERE, MissingData, Table
 from benchmarks.scale import scale_home
 
+# A process's peak memory counts that of the process it was forked from, so that a small one must start what is measured.
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(json.dumps([time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]))
+"""
+
 
 def timed(command: Sequence[str]) -> tuple[float, float, int]:
     """(wall seconds, peak MB of the process, exit code)."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=HERE.parent, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return wall, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6, process.returncode
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command],
+        cwd=HERE.parent, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    wall, peak, code = json.loads(done.stdout)
+    return wall, peak * (1 if sys.platform == "darwin" else 1024) / 1e6, code
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,9 +6,9 @@ the body's own file, mapped from disk: the graph takes the vectors of the words 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from indexer.encoder import TextTokens, available_cores, known_sha256
 from indexer.model_folder import ModelFolder, resolve_model
 
 WORD_VECTORS = "embeddings.word_embeddings.weight"
-GRAPH_FORMAT = 1  # part of a cached graph's name: raise it when the graph changes
+GRAPH_FORMAT = 2  # part of a cached graph's name: raise it when the graph changes
 _WEIGHTS = "model.safetensors"
 _OPSET = 17
 
@@ -172,16 +172,26 @@ def _session(graph: Path | bytes, threads: int) -> Any:
 
 
 def _keep(path: Path, graph: bytes) -> Path | bytes:
-    """Write a graph aside and move it into place; where the cache cannot be written, the graph itself."""
-    aside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    """Write a graph aside and move it into place; where the cache cannot be written, the graph itself.
+
+    The weights get a file of their own, which the runtime maps instead of copying: half the time to load, less memory.
+    """
+    import onnx
+
+    weights = path.with_suffix(".weights")
+    aside = path.parent / f".{path.stem}-{os.getpid()}-{threading.get_ident()}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(graph)
-        os.replace(aside, path)
+        aside.mkdir(parents=True)
+        onnx.save_model(
+            onnx.load_from_string(graph), str(aside / path.name), save_as_external_data=True, location=weights.name
+        )
+        shutil.copymode(aside / path.name, aside / weights.name)
+        os.replace(aside / weights.name, weights)  # before the graph that names it
+        os.replace(aside / path.name, path)
     except OSError:
-        with contextlib.suppress(OSError):
-            aside.unlink()
         return graph
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return path
 
 

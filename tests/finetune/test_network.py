@@ -126,14 +126,20 @@ def test_a_graph_is_made_once_and_again_when_damaged(small, tmp_path):
 
     first = vectors()
     file = tmp_path / "cache" / "heads" / f"key-{GRAPH_FORMAT}.onnx"
-    whole = file.read_bytes()
+    weights = file.with_suffix(".weights")
+    wholes = {path: path.read_bytes() for path in (file, weights)}
     assert np.array_equal(vectors(), first) and len(made) == 1
-    for damage in (b"", whole[:1000], b"\0" * len(whole), whole[:-5000]):
-        file.write_bytes(damage)
-        assert np.array_equal(vectors(), first)
-        assert file.read_bytes() == whole
-    assert len(made) == 5
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    made.clear()
+    for path, whole in wholes.items():
+        for damage in (b"", whole[:1000], *([b"\0" * len(whole)] if path == file else []), whole[:-5000]):
+            path.write_bytes(damage)
+            assert np.array_equal(vectors(), first)
+            assert path.read_bytes() == whole
+    assert len(made) == 7
+    weights.unlink()
+    assert np.array_equal(vectors(), first) and len(made) == 8
+    assert {path.name for path in file.parent.iterdir()} == {file.name, weights.name}
+    assert weights.stat().st_mode == file.stat().st_mode  # other people of the machine may use the cache
 
 
 def test_without_a_cache_that_can_be_written_it_works_all_the_same(small, tmp_path, monkeypatch):
