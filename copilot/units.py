@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from indexer.analysis import UNITS, fold
 
 _ZH_UNITS = (
-    "毫米|厘米|微米|公里|米|毫升|升|千克|公斤|克|吨|毫秒|秒钟|秒|分钟|小时|天|日|周|个月|月|年|兆帕|千帕|帕|毫安|安培|安|毫伏|千伏|伏特|伏|千瓦|瓦|"
+    "毫米|厘米|微米|公里|米|毫升|升|千克|公斤|克|吨|毫秒|秒钟|秒|分钟|小时|天|日|周|个月|月|年|兆帕|千帕|帕|毫安|安培|安|毫伏|千伏|伏特|伏|千牛|千瓦|瓦|"
     "赫兹|千赫|牛顿米|牛·米|牛米|牛顿|牛|转/分|转每分|转|摄氏度|度|次|件|欧姆|兆欧|欧|分贝|巴"
 )
 _EN_WORDS = (
@@ -29,7 +29,7 @@ for _dimension, _names in {
     "torque": "nm ncm n·m n.m n⋅m n*m 牛米 牛·米 牛顿米",
     "length": "mm cm m km um µm μm in inch inches ft 毫米 厘米 微米 米 公里",
     "mass": "kg g mg t lb lbs 千克 公斤 克 吨 gram grams kilogram kilograms ton tons tonne tonnes",
-    "force": "n kn 牛 牛顿",
+    "force": "n kn 牛 牛顿 千牛",
     "pressure": "bar mbar mpa kpa pa psi 兆帕 千帕 帕 巴",
     "temperature": "c °c f °f k ℃ ℉ ° °c 摄氏度 度 degree degrees",
     "voltage": "v kv mv 伏 伏特 千伏 毫伏 volt volts",
