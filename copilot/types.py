@@ -20,12 +20,37 @@ class AnswerStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange of a conversation, as far as the question after it may lean on it: plain values, fit to be stored.
+
+    `asked` is the question as typed, `text` the same with what it left out filled in (what was searched with), `topic`
+    the words that say what it was about. `machine` is the one it was limited to, `codes` those it named (as in the
+    registry). `section` is the (document_id, section) of the first place cited, if any.
+    """
+
+    asked: str
+    text: str
+    topic: str
+    language: str
+    route: str
+    machine: str | None = None
+    codes: tuple[str, ...] = ()
+    section: tuple[str, int] | None = None
+    status: AnswerStatus = AnswerStatus.ANSWERED
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked. `machine` is a machine chosen beside the text (a flag, a list box), if any."""
+    """What was asked. `machine` is a machine chosen beside the text (a flag, a list box), if any.
+
+    `earlier` are the turns of the conversation before it, oldest first: `(*earlier, answer.turn)` after each answer.
+    Only the last few are looked at.
+    """
 
     text: str
     machine: str | None = None
     id: str | None = None
+    earlier: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +59,8 @@ class Understanding:
 
     `text` is the question to search with, `language` "en" or "zh". `route` is the router's verdict; `plan` and `form`
     are what follows from it (everything and AUTO when the router was unsure: `sure` is false then).
-    `codes` are the registry entries the question names, best first; `unknown_codes` those written codes no document
+    `topic` are the words that say what the question is about, its own or those of the turn it goes on from; it goes on
+    from an earlier turn when `follows`. `codes` are the registry entries the question names, best first; `unknown_codes` those written codes no document
     has, `suggestions` (written, existing code) pairs one slip apart. `machine` limits the search; it is spelled as in
     the index when `machine_known`. `terms` are the question's informative tokens (see indexer.analysis), those that
     name the machine left out.
@@ -55,6 +81,8 @@ class Understanding:
     terms: tuple[str, ...] = ()
     unsafe: bool = False
     """Whether the question asks to defeat a guard, an interlock or a lock-out."""
+    topic: str = ""
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +146,21 @@ class Answer:
     generator: str
     timings_ms: Mapping[str, float]
     evidence_score: float = 0.0
+
+    @property
+    def turn(self) -> Turn:
+        """This exchange as the next question of the conversation may lean on it; see `Question.earlier`."""
+        understood = self.understanding
+        among = {hit.chunk.id: hit.chunk for hit in self.evidence}
+        cited = next((among[cited.chunk_id] for cited in self.citations if cited.chunk_id in among), None)
+        return Turn(
+            asked=self.question.text,
+            text=understood.text,
+            topic=understood.topic or understood.text,
+            language=understood.language,
+            route=understood.route.route,
+            machine=understood.machine if understood.machine_known else None,
+            codes=tuple(dict.fromkeys(match.entry.code for match in understood.codes)),
+            section=None if cited is None else (cited.source.document_id, cited.section),
+            status=self.status,
+        )

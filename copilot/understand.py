@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from copilot.errors import QuestionError
+from copilot.followup import Resolved, resolve
 from copilot.protocols import Knowledge
 from copilot.safety import asks_to_defeat
 from copilot.types import Question, Understanding
@@ -45,8 +47,12 @@ class Understander:
             raise QuestionError(
                 f"the question has {len(text)} characters; at most {MAX_CHARACTERS} are taken, so shorten it"
             )
-        machine, known, mentioned = self._machine(text, question.machine)
+        resolved = self._resolved(text, question)
+        asked, text = text, resolved.text
+        machine, known, mentioned = self._machine(asked, question.machine, resolved)
         decision = self._router.route(text)
+        if resolved.follows is not None and decision.route == OUT_OF_SCOPE != resolved.follows.route:
+            decision = replace(decision, route=resolved.follows.route)  # "how long does that take?" alone says nothing
         plan, form, sure = self._plan(decision)
         codes, suggestions = self._codes(text, machine)
         written = {match.written for match in codes}
@@ -64,8 +70,15 @@ class Understander:
             machine=machine,
             machine_known=known,
             terms=_terms(text, mentioned),
-            unsafe=asks_to_defeat(text),
+            unsafe=asks_to_defeat(asked) or asks_to_defeat(text),
+            topic=resolved.topic,
+            follows=resolved.follows is not None,
         )
+
+    def _resolved(self, text: str, question: Question) -> Resolved:
+        """The question with what it leaves out, filled in from the turns before it."""
+        machines = self._knowledge.machines() if question.earlier else []
+        return resolve(text, question.earlier, find_machine(text, machines), machines)
 
     def _plan(self, decision: RouteDecision) -> tuple[RetrievalPlan, AnswerForm, bool]:
         route = self._routes.get(decision.route)
@@ -85,8 +98,11 @@ class Understander:
                 matches.append(match)
         return tuple(matches), tuple(dict.fromkeys(suggestions))
 
-    def _machine(self, text: str, given: str | None) -> tuple[str | None, bool, str]:
-        """(machine to filter by, whether the index has it, the words of the question that name one)."""
+    def _machine(self, text: str, given: str | None, resolved: Resolved) -> tuple[str | None, bool, str]:
+        """(machine to filter by, whether the index has it, the words of the question that name one).
+
+        One chosen beside the question comes first, then the one it names, then the one its conversation is about.
+        """
         machines = self._knowledge.machines()
         found = find_machine(text, machines)
         named = found[0] if found else None
@@ -95,7 +111,9 @@ class Understander:
             if (own := find_machine(given, machines)) is not None:
                 return own[0], True, mentioned
             return given.strip(), False, mentioned
-        return named, True, mentioned
+        if named is None and resolved.other_machine:
+            return resolved.other_machine, False, mentioned
+        return named or resolved.machine, True, mentioned
 
 
 _MACHINE_WORD = re.compile(

@@ -15,8 +15,10 @@ from copilot.errors import CopilotError
 
 if TYPE_CHECKING:
     from copilot.engine import Copilot
+    from copilot.types import Turn
     from indexer.store import Index
 
+_REMEMBERED = 8  # turns of a conversation
 _HELP = "Ask a question. /machine NAME keeps to one machine, /machine alone to none; /quit or Ctrl-D ends."
 
 
@@ -74,6 +76,7 @@ def chat(settings: Settings, machine: str | None, generator: str | None) -> int:
 
     with opened_copilot(settings, generator) as (copilot, index):
         chosen = known_machine(machine, index.machines())
+        earlier: tuple[Turn, ...] = ()
         if sys.stdin.isatty():
             terminal.note(_HELP)
         for text in _inputs():
@@ -86,7 +89,9 @@ def chat(settings: Settings, machine: str | None, generator: str | None) -> int:
                 elif text.startswith("/"):
                     terminal.note(_HELP)
                 else:
-                    terminal.write("\n" + answer_to_text(copilot.ask(Question(taken(text), chosen))) + "\n")
+                    answer = copilot.ask(Question(taken(text), chosen, earlier=earlier))
+                    earlier = (*earlier, answer.turn)[-_REMEMBERED:]
+                    terminal.write("\n" + answer_to_text(answer) + "\n")
             except CopilotError as error:
                 terminal.note(f"Error: {error}")
     return DONE

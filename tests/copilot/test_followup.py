@@ -1,0 +1,84 @@
+"""Follow-ups: what a question leaves out is taken from the turns before it, and a change of topic takes nothing along."""
+
+from __future__ import annotations
+
+import pytest
+
+from copilot.followup import resolve, topic_of
+from copilot.types import Turn
+from copilot.understand import find_machine
+
+MACHINES = ["HP-200", "HP-300", "VM-5"]
+
+
+def turn(text: str, machine: str | None = None, codes: tuple[str, ...] = ()) -> Turn:
+    return Turn(text, text, topic_of(text), "en", "procedure", machine, codes)
+
+
+def ask(text: str, *earlier: Turn, machines=MACHINES):
+    return resolve(text, earlier, find_machine(text, machines), machines)
+
+
+def test_without_a_conversation_a_question_stays_as_it_is():
+    found = ask("how long does that take?")
+    assert (found.text, found.machine, found.follows) == ("how long does that take?", None, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "codes", "then", "text"),
+    [
+        ("What does E-207 mean?", ("E-207",), "what about E-208?", "What does E-208 mean?"),
+        ("What does E-207 mean?", ("E-207",), "and e208", "What does e208 mean?"),
+        ("报警E-207是什么意思？", ("E-207",), "那E-208呢？", "报警E-208是什么意思？"),
+    ],
+)
+def test_another_code_asks_the_same_of_it(first, codes, then, text):
+    found = ask(then, turn(first, "HP-200", codes))
+    assert (found.text, found.machine) == (text, "HP-200")
+
+
+@pytest.mark.parametrize("then", ["and on the VM-5?", "what about the vm 5?", "那VM-5呢？", "VM-5上呢"])
+def test_another_machine_asks_the_same_of_it(then):
+    found = ask(then, turn("How do I change the filter on the HP-200?", "HP-200"))
+    assert (found.text, found.machine) == ("How do I change the filter?", "VM-5")
+
+
+@pytest.mark.parametrize(
+    "then", ["and on the other press?", "what about the other machine?", "另一台呢", "另外一台呢？"]
+)
+def test_the_other_machine_is_known_when_there_are_two(then):
+    earlier = turn("How do I change the filter?", "HP-200")
+    assert ask(then, earlier, machines=["HP-200", "HP-300"]).machine == "HP-300"
+    unresolved = ask(then, earlier)
+    assert unresolved.machine is None and unresolved.other_machine
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("How do I replace the drive belt?", "how long does that take?"),
+        ("How do I replace the drive belt?", "Which tools do I need for it?"),
+        ("How do I replace the drive belt?", "how often?"),
+        ("如何更换油滤芯？", "要多久？"),
+        ("如何更换油滤芯？", "这个需要什么工具？"),
+    ],
+)
+def test_something_new_of_the_same_thing_takes_its_topic_along(first, then):
+    found = ask(then, turn(first, "HP-200"))
+    assert topic_of(first) in found.text and then in found.text and found.machine == "HP-200"
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "What is the rated voltage of the conveyor?",
+        "Is it allowed to enter the cell alone?",
+        "Who won the football match yesterday?",
+        "How do I clean the nozzle?",
+        "液压油的型号是什么？",
+        "明天天气怎么样？",
+    ],
+)
+def test_a_change_of_topic_takes_nothing_along(then):
+    found = ask(then, turn("What does E-207 mean?", "HP-200", ("E-207",)))
+    assert (found.text, found.machine, found.follows) == (then, None, None)
