@@ -9,6 +9,7 @@ import time
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from benchmarks import (
+    answers,
     bilingual,
     bodies,
     codes,
@@ -25,6 +26,7 @@ from benchmarks import (
 
 BENCHMARKS = {
     "retrieval": retrieval.main,
+    "answers": answers.main,
     "codes": codes.main,
     "bilingual": bilingual.main,
     "indexing": indexing.main,

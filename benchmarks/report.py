@@ -10,6 +10,7 @@ from benchmarks.common import HERE, RESULTS
 
 TITLES = {
     "retrieval": "Retrieval",
+    "answers": "Answers",
     "codes": "Exact codes",
     "indexing": "Bulk indexing",
     "encoder": "Encoder",
