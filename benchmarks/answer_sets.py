@@ -99,9 +99,9 @@ def plant() -> AnswerSet:
 
     asked = [
         Asked(
-            str(r["id"]), str(r["question"]), document=str(r["document"] or "") or None,
-            page=int(str(r["page"])) if isinstance(r["page"], int) else None, machine=str(r["machine"] or "") or None,
-            answerable=bool(r["answerable"]), keywords=(str(r["expected"]),) if r["expected"] else (),
+            str(r["id"]), str(r["question"]), document=str(r.get("document") or "") or None,
+            page=int(str(r["page"])) if isinstance(r.get("page"), int) else None, machine=str(r.get("machine") or "") or None,
+            answerable=bool(r["answerable"]), keywords=(str(r["expected"]),) if r.get("expected") else (),
         )
         for r in _lines(questions_file())
     ]  # fmt: skip
