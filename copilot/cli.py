@@ -149,12 +149,15 @@ def _search(args: argparse.Namespace) -> int:
 def _add_ask(parser: _Parser) -> None:
     for add in (_questions, _machine, _generator, _json):
         add(parser)
+    parser.add_argument("--log-gap", action="store_true", help="note the question where the documents do not answer it")
 
 
 def _ask(args: argparse.Namespace) -> int:
     from copilot.commands import ask
 
-    return ask.ask(_settings(args), args.words, args.file, args.machine, args.generator, args.as_json)
+    return ask.ask(
+        _settings(args), args.words, args.file, args.machine, args.generator, args.as_json, args.log_gap
+    )  # fmt: skip
 
 
 def _add_chat(parser: _Parser) -> None:
@@ -241,6 +244,17 @@ def _eval_router(args: argparse.Namespace) -> int:
     from copilot.commands import eval
 
     return eval.router(_settings(args), args.file, args.as_json)
+
+
+def _add_gaps(parser: _Parser) -> None:
+    _machine(parser, "of this machine only")
+    _json(parser)
+
+
+def _eval_gaps(args: argparse.Namespace) -> int:
+    from copilot.commands import gaps
+
+    return gaps.show(_settings(args), args.machine, args.as_json)
 
 
 def _add_finetune(options: str) -> Callable[[_Parser], None]:
@@ -374,6 +388,7 @@ VERBS: Mapping[str, Verb] = {
     "eval retrieval": Verb("hit@1, hit@5 and MRR of the right page", _add_eval_retrieval, _eval_retrieval),
     "eval answers": Verb("how many answers and refusals are right", _add_eval_answers, _eval_answers),
     "eval router": Verb("how many questions take the right route", _add_eval, _eval_router),
+    "eval gaps": Verb("what was asked in vain, put together by machine and meaning", _add_gaps, _eval_gaps),
     "finetune run": Verb(
         "fine-tune a classifier; promote it when it is the first, or better", _add_finetune("run"), _finetune_run
     ),

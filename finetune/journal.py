@@ -109,8 +109,8 @@ class Journal:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which the system releases when its holder dies. Raises FeedbackError.
+def locked(folder: Path, name: str = "lock") -> Iterator[None]:
+    """Hold the lock `name` in a folder, which the system releases when its holder dies. Raises FeedbackError.
 
     What the system says about writing, inside the context, becomes a FeedbackError too.
     """
@@ -118,7 +118,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     with _disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock", timeout=_WAIT_SECONDS, poll_interval=0.01)
+        lock = FileLock(folder / name, timeout=_WAIT_SECONDS, poll_interval=0.01)
         try:
             lock.acquire()
         except Timeout as error:

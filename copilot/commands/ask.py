@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot import assemble, terminal
+from copilot.commands import gaps
 from copilot.commands.common import DONE, AskedLine, InputError, answer_lines, known_machine, one_question, taken
 from copilot.config import Settings
 from copilot.errors import CopilotError
@@ -39,8 +40,9 @@ def ask(
     machine: str | None,
     generator: str | None,
     as_json: bool,
+    log_gap: bool = False,
 ) -> int:
-    """Answer one question, or every line of a file."""
+    """Answer one question, or every line of a file; with `log_gap`, note what the documents do not answer."""
     question = one_question(words, file)
     from copilot.cite import answer_to_json, answer_to_text
     from copilot.types import Question
@@ -53,6 +55,7 @@ def ask(
                 terminal.write_json(answer_to_json(answer))
             else:
                 terminal.write(answer_to_text(answer))
+            gaps.log(settings, answer, log_gap, quiet=as_json)
             return DONE
         assert file is not None
 
@@ -65,6 +68,8 @@ def ask(
             else:
                 terminal.heading(line.question)
                 terminal.write(answer_to_text(answer) + "\n")
+            if log_gap:
+                gaps.log(settings, answer, True)
 
         return answer_lines(file, as_json, reply)
 
