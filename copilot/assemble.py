@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from copilot.engine import Copilot
     from copilot.protocols import Generator, Rarity
     from copilot.retrieve import HybridRetriever
+    from copilot.service import Service
     from copilot.understand import Understander
     from finetune.feedback import FeedbackStore
     from finetune.network import Body
@@ -192,8 +193,17 @@ def make_rarity(index: Index) -> Rarity:
     return rarity
 
 
-def make_copilot(settings: Settings, index: Index, embedder: OnnxEmbedder, generator: str | None = None) -> Copilot:
-    """Everything that answers questions, over an opened index. `generator` stands in for the setting."""
+def make_copilot(
+    settings: Settings,
+    index: Index,
+    embedder: OnnxEmbedder,
+    generator: str | None = None,
+    routing: tuple[Router, tuple[Route, ...]] | None = None,
+) -> Copilot:
+    """Everything that answers questions, over an opened index. `generator` stands in for the setting.
+
+    `routing` is what `make_router` gave, where several copilots share it.
+    """
     from copilot.engine import Copilot
     from copilot.evidence import EvidenceJudge
     from copilot.understand import Understander
@@ -207,7 +217,7 @@ def make_copilot(settings: Settings, index: Index, embedder: OnnxEmbedder, gener
         reads_chinese=embedder.reads_chinese,
         **({} if threshold is None else {"threshold": threshold}),
     )
-    router, routes = make_router(settings, embedder)
+    router, routes = routing or make_router(settings, embedder)
     return Copilot(
         knowledge=index,
         understander=Understander(index, router, routes, confident=settings.copilot.route_confidence),
@@ -220,3 +230,10 @@ def make_copilot(settings: Settings, index: Index, embedder: OnnxEmbedder, gener
         },
         min_k=settings.copilot.min_k,
     )
+
+
+def make_service(settings: Settings) -> Service:
+    """What the browser page and the HTTP API ask; one per process."""
+    from copilot.service import Service
+
+    return Service(settings)

@@ -1,10 +1,11 @@
 """Settings: defaults < copilot.toml < environment < flags. Nothing else reads the file or the environment.
 
 The file is `--config`, else `copilot.toml` in the home folder, else in the working directory; one file is read. Its
-tables are `[indexer]` (with `[indexer.columns]`) and `[copilot]`; every key is a field of the class below of that name.
-In the environment, COPILOT_HOME names the home folder, COPILOT_INDEXER_<KEY> a key of `[indexer]` and COPILOT_<KEY> a
-key of `[copilot]`. Variables that match no key are refused under COPILOT_INDEXER_ and otherwise left alone, because
-other programs use the prefix COPILOT_ as well.
+tables are `[indexer]` (with `[indexer.columns]`), `[copilot]`, `[server]` and `[access]`; every key is a field of the class
+below of that name, but those of `[access]` are a plant's own. In the environment, COPILOT_HOME names the home folder,
+COPILOT_INDEXER_<KEY> a key of `[indexer]`, COPILOT_SERVER_<KEY> one of `[server]` and COPILOT_<KEY> one of `[copilot]`.
+Variables that match no key are refused under the first two prefixes and otherwise left alone, because other programs use
+the prefix COPILOT_ as well.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from copilot.errors import CopilotError
 
 FILE_NAME = "copilot.toml"
 _APPLICATION = "factory-copilot"
+PRIVACY = ("names", "pseudonyms")
+ROLES = ("operator", "technician", "engineer", "admin")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -78,16 +81,49 @@ class CopilotSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How `copilot serve` listens, and how much it takes on."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on; any but loopback needs users."""
+    port: int = 7860
+    """The port to listen on."""
+    hosts: str = ""
+    """Further names by which browsers may call this server, joined by ","."""
+    running: int = 0
+    """Questions answered at the same time; 0 means one per core, at most 4."""
+    waiting: int = 64
+    """Questions that may wait; beyond them the answer is "busy"."""
+    time_out_s: float = 60.0
+    """Seconds within which an answer must be complete, waiting included."""
+    rate_per_minute: int = 60
+    """Questions a minute that one user, or one address, may ask; 0 means no limit."""
+    upload_mb: int = 512
+    """The most an upload may hold, in megabytes."""
+    privacy: str = "names"
+    """"names", or "pseudonyms": then the audit log and the metrics know no names."""
+    retention_days: int = 0
+    """Days after which texts of questions are removed from the audit log and the history; 0 keeps them."""
+    access: Mapping[str, str] = field(default_factory=dict)
+    """Patterns of document ids -> the least role that reads them; the table [access]."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings in force. `file` is the settings file that was read, if any."""
 
     home: Path
     indexer: IndexerSettings = IndexerSettings()
     copilot: CopilotSettings = CopilotSettings()
+    server: ServerSettings = ServerSettings()
     file: Path | None = None
 
 
-_TABLES: Mapping[str, type[Any]] = {"indexer": IndexerSettings, "copilot": CopilotSettings}
+_TABLES: Mapping[str, type[Any]] = {
+    "indexer": IndexerSettings,
+    "copilot": CopilotSettings,
+    "server": ServerSettings,
+}
 # (table, key) -> least, most
 _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("indexer", "max_tokens"): (32, 8192),
@@ -101,6 +137,13 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("copilot", "dense_weight"): (0, 100),
     ("copilot", "dense_weight_chinese"): (0, 100),
     ("copilot", "min_k"): (1, 1000),
+    ("server", "port"): (0, 65_535),
+    ("server", "running"): (0, 256),
+    ("server", "waiting"): (0, 10_000),
+    ("server", "time_out_s"): (1, 3600),
+    ("server", "rate_per_minute"): (0, 100_000),
+    ("server", "upload_mb"): (1, 100_000),
+    ("server", "retention_days"): (0, 36_500),
 }
 
 
@@ -132,7 +175,13 @@ def load_settings(
                 "lower it, or raise max_tokens"
             )
         indexer = replace(indexer, target_tokens=max(16, indexer.max_tokens * 15 // 16))
-    return Settings(folder, indexer, replace(CopilotSettings(), **values["copilot"]), file)
+    return Settings(
+        folder,
+        indexer,
+        replace(CopilotSettings(), **values["copilot"]),
+        replace(ServerSettings(), **values["server"]),
+        file,
+    )
 
 
 def default_home() -> Path:
@@ -176,6 +225,8 @@ def _read_file(file: Path) -> dict[str, dict[str, Any]]:
         data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file} cannot be read ({error}); mend it, or give another with --config") from error
+    if "access" in data and isinstance(server := data.setdefault("server", {}), dict):
+        server["access"] = data.pop("access")  # beside [server], because its keys are a plant's own
     for table, entries in data.items():
         if table not in _TABLES:
             raise SettingsError(f"{file}: unknown key '{table}'; the tables are {_listed(f'[{t}]' for t in _TABLES)}")
@@ -193,8 +244,8 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any
         if not name.startswith("COPILOT_") or name == "COPILOT_HOME":
             continue
         table, key = "copilot", name.removeprefix("COPILOT_").lower()
-        if key.startswith("indexer_"):
-            table, key = "indexer", key.removeprefix("indexer_")
+        if key.startswith(("indexer_", "server_")):
+            table, _, key = key.partition("_")
         elif key not in _types(CopilotSettings):
             continue
         value = _parsed(table, key, text, name) if key in _types(_TABLES[table]) else text
@@ -242,6 +293,12 @@ def _checked(table: str, key: str, value: Any, where: str) -> Any:
         raise SettingsError(f"{where} {table}.{key} is empty; give a model's name or folder")
     if key == "columns":
         _check_columns(value, where)
+    if (table, key) == ("server", "privacy") and value not in PRIVACY:
+        raise SettingsError(f"{where} server.privacy is {value!r}; choose from {_listed(PRIVACY)}")
+    if (table, key) == ("server", "access"):
+        for pattern, role in value.items():
+            if role not in ROLES:
+                raise SettingsError(f"{where} [access] gives {pattern!r} to {role!r}; the roles are {_listed(ROLES)}")
     return value
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from indexer import code_registry, fault_reports
 from indexer.analysis import ANALYSER, question_tokens
 from indexer.chunk import embedding_text
-from indexer.embedding_cache import EmbeddingCache, embedding_key
+from indexer.embedding_cache import EmbeddingCache
 from indexer.errors import BuildError
 from indexer.extract import Extracted, ExtractSettings
 from indexer.extraction_io import cache_name, read_extracted, write_extracted
@@ -24,8 +24,9 @@ from indexer.fault_reports import Predictions
 from indexer.home import Home
 from indexer.lexical_index import Bm25Index
 from indexer.protocols import Embedder, FloatMatrix, ReportPredictor
+from indexer.rows import INSERT_CHUNK, INSERT_DOCUMENT, chunk_row, document_row
 from indexer.scan import Candidate, Root
-from indexer.store import KINDS, SCHEMA, TABLES, Index, code_key, report_to_json, write_manifest
+from indexer.store import KINDS, SCHEMA, TABLES, Index, code_key, write_manifest
 from indexer.types import Chunk, ChunkKind, DocumentKind, Manifest, Quarantined, Source
 from indexer.vector_index import FaissIndex
 
@@ -111,13 +112,12 @@ class Draft:
         self._added.add(candidate.document_id)
         source = extracted.source
         self._db.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (source.document_id, candidate.root.path, str(candidate.path), sha256, candidate.stamp, source.title,
-             source.kind.value, source.machine, source.revision, report_to_json(extracted.report), root_settings),
-        )  # fmt: skip
+            INSERT_DOCUMENT,
+            document_row(extracted, candidate.root.path, str(candidate.path), sha256, candidate.stamp, root_settings),
+        )
         self._db.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (self._row(position, chunk) for position, chunk in enumerate(extracted.content.chunks, self._next)),
+            INSERT_CHUNK,
+            (chunk_row(position, chunk) for position, chunk in enumerate(extracted.content.chunks, self._next)),
         )
         self._next += len(extracted.content.chunks)
         self._db.executemany(
@@ -127,12 +127,6 @@ class Draft:
         )  # fmt: skip
         code_registry.insert_entries(self._db, extracted.content.codes)
         fault_reports.insert_many(self._db, source.document_id, iter(extracted.reports), normalise_code=code_key)
-
-    def _row(self, position: int, chunk: Chunk) -> tuple[object, ...]:
-        return (
-            position, chunk.id, chunk.source.document_id, *chunk.pages, json.dumps(chunk.heading, ensure_ascii=False), chunk.kind.value,
-            chunk.text, chunk.section, int(chunk.ocr), chunk.source.machine, embedding_key(embedding_text(chunk)),
-        )  # fmt: skip
 
     def set_quarantine(self, entries: Sequence[tuple[Quarantined, str]]) -> None:
         """Replace the list of inputs that were left out; each with the stamp of the file that was tried."""

@@ -52,6 +52,7 @@ class Bm25Index:
         self._frequencies, self._lengths = frequencies, lengths
         self._k1, self._b = k1, b
         self._norm: npt.NDArray[np.float32] | None = None
+        self._whole: Bm25Index | None = None
 
     def __len__(self) -> int:
         return len(self._lengths)
@@ -100,6 +101,18 @@ class Bm25Index:
             np.concatenate([np.asarray(self._lengths)[keep], new_lengths]),
         )
 
+    def beside(self, texts: Iterable[str]) -> Bm25Index:
+        """An index of a few texts more, whose scores compare with this one's: how rare words are, this one says."""
+        more = self._from_postings(*_postings(texts))
+        more._whole = self
+        return more
+
+    @property
+    def _mean_length(self) -> float:
+        if self._whole is not None and len(self._whole):
+            return self._whole._mean_length
+        return float(np.asarray(self._lengths, dtype=np.float32).mean()) if len(self._lengths) else 1.0
+
     @classmethod
     def _from_postings(
         cls,
@@ -119,15 +132,15 @@ class Bm25Index:
         out = np.zeros(len(self), dtype=np.float32)
         if self._norm is None:
             lengths = np.asarray(self._lengths, dtype=np.float32)
-            mean = float(lengths.mean()) if len(lengths) else 1.0
-            self._norm = self._k1 * (1 - self._b + self._b * lengths / max(mean, 1e-9))
+            self._norm = self._k1 * (1 - self._b + self._b * lengths / max(self._mean_length, 1e-9))
         for term in dict.fromkeys(question_terms):
             start, end = self._range(term)
             if start == end:
                 continue
             at = self._positions[start:end]
             frequency = self._frequencies[start:end].astype(np.float32)
-            out[at] += self.idf_of_count(end - start) * frequency * (self._k1 + 1) / (frequency + self._norm[at])
+            idf = self.idf_of_count(end - start) if self._whole is None else np.float32(self._whole._idf_held(term))
+            out[at] += idf * frequency * (self._k1 + 1) / (frequency + self._norm[at])
         return out
 
     def idf_of_count(self, count: int) -> np.float32:
@@ -138,6 +151,11 @@ class Bm25Index:
         """Inverse document frequency of a token; the highest there is when no chunk holds it."""
         start, end = self._range(token)
         return float(self.idf_of_count(end - start))
+
+    def _idf_held(self, token: str) -> float:
+        """As `idf`, of a token that some text holds, if none of these."""
+        start, end = self._range(token)
+        return float(self.idf_of_count(max(1, end - start)))
 
     def contains(self, token: str) -> bool:
         """Whether any chunk holds this token."""

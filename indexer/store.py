@@ -202,6 +202,11 @@ class Index:
         )
         return [self._chunk(row) for row in rows]
 
+    def document_chunks(self, document_id: str) -> list[Chunk]:
+        """All chunks of a document in reading order; empty when there is none."""
+        rows = self._rows("SELECT * FROM chunks WHERE document_id = ? ORDER BY position", [document_id])
+        return [self._chunk(row) for row in rows]
+
     def neighbours(self, chunk: Chunk, before: int = 1, after: int = 1) -> list[Chunk]:
         """The chunks around one in its document, itself included, in reading order."""
         rows = self._rows("SELECT position FROM chunks WHERE chunk_id = ?", [chunk.id])

@@ -1,0 +1,150 @@
+"""The service over the sample plant: answers, passages, documents, feedback, and fault reports found at once."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from copilot import assemble
+from copilot.cite import answer_to_json
+from copilot.config import load_settings
+from copilot.service.access import LOCAL, Role, User
+from copilot.service.errors import NotFoundError, ServiceError
+from copilot.types import Answer, AnswerStatus, Piece, Question
+
+ASKED = "What should I do when E207 shows up on the press?"
+ANNA = User("anna", Role.OPERATOR)
+
+
+@pytest.fixture(scope="module")
+def service(plant_home, tmp_path_factory):
+    home = tmp_path_factory.mktemp("service") / "home"
+    shutil.copytree(plant_home, home)
+    made = assemble.make_service(load_settings(home))
+    yield made
+    made.close()
+
+
+def test_an_answer_streams_and_is_the_command_lines(service, plant_home, command):
+    *pieces, answer = service.ask(Question(ASKED), LOCAL)
+    assert isinstance(answer, Answer) and all(isinstance(piece, Piece) for piece in pieces)
+    assert "".join(piece.text for piece in pieces).strip() == answer.text
+    told = command("ask", ASKED, "--home", plant_home, "--json").json()
+    here = answer_to_json(answer)
+    for fields in (told, here):
+        del fields["id"], fields["timings_ms"]
+    assert here == told
+
+
+def test_closing_the_iterator_frees_the_place(service):
+    stream = service.ask(Question(ASKED), LOCAL)
+    next(stream)
+    assert service.admission.running == 1
+    stream.close()
+    assert service.admission.running == 0
+
+
+def test_documents_passages_and_originals(service):
+    documents = service.documents(LOCAL)
+    names = [record.document_id for record in documents.records]
+    assert "HP-200/HP-200_operating_manual.pdf" in names
+    assert service.document_file(names[0], LOCAL).read_bytes()
+    with pytest.raises(NotFoundError):
+        service.document_file("../users.sqlite", LOCAL)
+    hit = service.search("accumulator pressure", LOCAL, k=1)[0]
+    assert service.chunk(hit.chunk.id, LOCAL) == hit.chunk
+    assert hit.chunk in service.section(hit.chunk.source.document_id, hit.chunk.section, LOCAL)
+    assert hit.chunk in service.chunks(hit.chunk.source.document_id, LOCAL)
+    assert service.machines(LOCAL) == ["AC-75", "HP-200", "PK-3", "VM-5"]
+    with pytest.raises(ServiceError, match="k is 0"):
+        service.search("pressure", LOCAL, k=0)
+
+
+def test_feedback_is_of_those_who_got_the_answer(service):
+    answer = service.answer(Question(ASKED), ANNA)
+    entry = service.feedback(answer.id, "down", ANNA, corrected_route="maintenance", comment="I meant the plan")
+    with pytest.raises(NotFoundError):
+        service.feedback(answer.id, "up", User("bert", Role.ADMIN))
+    (stored,) = [one for one, _ in service.feedback_queue(LOCAL) if one.id == entry]
+    assert stored.feedback.question == ASKED
+    assert stored.feedback.corrected_route == "maintenance"
+    assert stored.feedback.cited_chunk_ids == tuple(citation.chunk_id for citation in answer.citations)
+    with pytest.raises(ServiceError, match="no route 'nonsense'"):
+        service.feedback(answer.id, "down", ANNA, corrected_route="nonsense")
+
+
+def test_a_conversation_is_kept_for_its_user(service):
+    first = service.answer(Question(ASKED), ANNA, "c-1")
+    service.answer(Question("And how do I reset it?", earlier=(first.turn,)), ANNA, "c-1")
+    (kept,) = service.history(ANNA, "E207 reset")
+    assert (kept.id, kept.answers) == ("c-1", 2)
+    assert [one.turn.asked for one in service.conversation("c-1", ANNA)] == [ASKED, "And how do I reset it?"]
+    assert service.conversation("c-1", ANNA)[0].turn == first.turn
+    other = User("bert", Role.ADMIN)
+    assert service.history(other) == []
+    with pytest.raises(NotFoundError):
+        service.conversation("c-1", other)
+    with pytest.raises(NotFoundError):
+        service.answer(Question(ASKED), other, "c-1")
+    assert service.delete_history(ANNA, "c-1") == 2
+    assert service.history(ANNA) == []
+
+
+def test_a_recorded_fault_report_is_found_at_once(service):
+    unheard = "the label printer smears the blue stripe"
+    before = service.answer(Question(f"What was done when {unheard}?"), LOCAL)
+    assert not any("recorded" in citation.source.document_id for citation in before.citations)
+    report_id = service.report_fault(
+        {"machine": "LP-1", "symptom": unheard, "action": "replaced the wiper", "downtime_hours": 0.5}, LOCAL
+    )
+    answer = service.answer(Question("What was done when the label printer smears the blue stripe?"), LOCAL)
+    assert answer.status is AnswerStatus.ANSWERED
+    assert "replaced the wiper" in answer.text
+    assert report_id in answer.citations[0].quote
+    (stored,) = service.fault_reports(LOCAL, machine="LP-1")
+    assert (stored.report.report_id, stored.report.downtime_hours) == (report_id, 0.5)
+    assert "LP-1" in service.machines(LOCAL)
+    counted = service.fault_statistics(LOCAL, machine="LP-1")
+    assert (counted.total, counted.by_machine["LP-1"].mttr_hours) == (1, 0.5)
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({}, "no symptom"),
+        ({"symptom": "x", "colour": "red"}, "no field 'colour'"),
+        ({"symptom": "x", "date": "yesterday"}, "YYYY-MM-DD"),
+        ({"symptom": "x", "downtime_hours": "-1"}, "0 or more"),
+        ({"symptom": "x" * 5000}, "5000 characters"),
+    ],
+)
+def test_a_report_of_no_sense_is_refused(service, fields, said):
+    with pytest.raises(ServiceError, match=said):
+        service.report_fault(fields, LOCAL)
+
+
+def test_a_new_generation_answers_the_next_question_and_not_the_one_under_way(service, command):
+    stream = service.ask(Question(ASKED), LOCAL)
+    first = next(stream)
+    assert isinstance(first, Piece)
+    home = service.settings.home
+    ran = command("remove", "HP-200/HP-200_operating_manual.pdf", "--home", home)
+    assert ran.code == 0, ran.err
+    *_, answer = stream
+    assert answer.citations[0].source.document_id.startswith("HP-200/")
+    after = service.answer(Question(ASKED), LOCAL)
+    assert not any(citation.source.document_id.startswith("HP-200/") for citation in after.citations)
+    assert after.index_version != answer.index_version
+
+
+def test_nothing_indexed_is_told(tmp_path):
+    from indexer.errors import NoIndexError
+
+    made = assemble.make_service(replace(load_settings(tmp_path / "home")))
+    with pytest.raises(NoIndexError, match="copilot index"):
+        made.answer(Question("anything"), LOCAL)
+    assert not made.ready()
+    assert made.health()["index_version"] is None
+    made.close()
