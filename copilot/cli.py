@@ -374,6 +374,52 @@ def _doctor(args: argparse.Namespace) -> int:
     return doctor.doctor(_settings(args), args.as_json)
 
 
+def _add_backup(parser: _Parser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="the archive (ZIP)")
+    _json(parser)
+
+
+def _backup(args: argparse.Namespace) -> int:
+    from copilot.commands import backup
+
+    return backup.backup(_settings(args), args.file, args.as_json)
+
+
+def _add_restore(parser: _Parser) -> None:
+    _add_backup(parser)
+    parser.add_argument("--force", action="store_true", help="replace what the home folder holds")
+
+
+def _restore(args: argparse.Namespace) -> int:
+    from copilot.commands import backup
+
+    return backup.restore(_settings(args), args.file, args.force, args.as_json)
+
+
+def _models_list(args: argparse.Namespace) -> int:
+    from copilot.commands import models
+
+    return models.show(_settings(args), args.as_json)
+
+
+def _add_import(parser: _Parser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a version's folder, with card.json")
+    parser.add_argument("--task", metavar="NAME", help="the task it must be of")
+    _json(parser)
+
+
+def _models_import(args: argparse.Namespace) -> int:
+    from copilot.commands import models
+
+    return models.take(_settings(args), args.folder, args.task, args.as_json)
+
+
+def _models_verify(args: argparse.Namespace) -> int:
+    from copilot.commands import models
+
+    return models.verify(_settings(args), args.as_json)
+
+
 VERBS: Mapping[str, Verb] = {
     "demo": Verb("index the bundled sample plant and ask it questions", lambda parser: None, _demo),
     "index": Verb("index manuals and fault reports; unchanged files cost nothing", _add_index, _index),
@@ -405,6 +451,11 @@ VERBS: Mapping[str, Verb] = {
     "feedback export": Verb("write feedback as rows to train on", _add_feedback("export"), _feedback_export),
     "feedback import": Verb("take feedback from a file", _add_feedback("import"), _feedback_import),
     "feedback add": Verb("say what was wrong or right with a route", _add_feedback("add"), _feedback_add),
+    "backup": Verb("pack the home folder, without its caches, into one file", _add_backup, _backup),
+    "restore": Verb("make the home folder out of a backup, whole or not at all", _add_restore, _restore),
+    "models list": Verb("list the models: those that ship and the plant's own", _json, _models_list),
+    "models import": Verb("take in a model version from elsewhere, checked", _add_import, _models_import),
+    "models verify": Verb("check every file of every model", _json, _models_verify),
     "doctor": Verb("check that everything is there and whole", _json, _doctor),
 }
 

@@ -15,6 +15,10 @@ _STAGES = {
     "embed": "embedding chunks",
     "predict": "predicting what fault reports leave empty",
     "verify": "checking the new index",
+    "pack": "packing files",
+    "unpack": "unpacking files",
+    "ask": "asking questions",
+    "draft": "drafting questions",
 }
 
 
