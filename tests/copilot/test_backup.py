@@ -255,7 +255,7 @@ def test_cut_off_and_foreign_files_are_refused(home, tmp_path):
     data = made.path.read_bytes()
     for length in (0, 10, len(data) // 2, len(data) - 10):
         (tmp_path / "bad.zip").write_bytes(data[:length])
-        with pytest.raises(BackupError, match="damaged|no backup"):
+        with pytest.raises(BackupError, match=r"damaged|no backup"):
             restore(tmp_path / "bad.zip", tmp_path / "fresh")
     broken = bytearray(data)
     broken[data.index(b"%PDF")] ^= 0xFF
