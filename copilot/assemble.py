@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from copilot.engine import Copilot
-    from copilot.protocols import Generator, Rarity
+    from copilot.protocols import Generator, LanguageModel, Rarity
     from copilot.retrieve import HybridRetriever
     from copilot.service import Service
     from copilot.understand import Understander
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from indexer.protocols import ReportPredictor
     from indexer.store import Index
 
-GENERATORS = ("extractive",)
+GENERATORS = ("extractive", "transformers", "openai")
 
 
 def make_home(settings: Settings) -> Home:
@@ -174,13 +174,60 @@ def make_understander(settings: Settings, index: Index, embedder: OnnxEmbedder) 
     return Understander(index, router, routes, confident=settings.copilot.route_confidence)
 
 
-def make_generator(name: str, index: Index, embedder: OnnxEmbedder) -> Generator:
-    """What writes answers. Raises SettingsError for a name that is not one of GENERATORS."""
+def make_generator(settings: Settings, index: Index, embedder: OnnxEmbedder, name: str | None = None) -> Generator:
+    """What writes answers; `name` stands in for the setting. Raises SettingsError, see `make_language_model`."""
     from copilot.generate.extractive import ExtractiveGenerator
 
-    if name != "extractive":
+    extractive = ExtractiveGenerator(index, embedder, make_rarity(index))
+    model = make_language_model(settings, name)
+    if model is None:
+        return extractive
+    from copilot.generate.checked import CheckedGenerator
+
+    return CheckedGenerator(model, extractive, index, embedder, max_tokens=settings.copilot.llm_max_tokens)
+
+
+def make_language_model(settings: Settings, name: str | None = None) -> LanguageModel | None:
+    """The language model of the generator `name` (else the setting's), not loaded yet; None for "extractive".
+
+    Raises SettingsError for a name that is not one of GENERATORS, and when a setting it needs is empty.
+    """
+    from copilot.config import api_key
+
+    chosen = settings.copilot
+    name = name or chosen.generator
+    if name == "extractive":
+        return None
+    if name not in GENERATORS:
         raise SettingsError(f"there is no generator '{name}'; choose from {', '.join(GENERATORS)}")
-    return ExtractiveGenerator(index, embedder, make_rarity(index))
+    from copilot.generate.pump import Limits
+
+    limits = Limits(chosen.llm_connect_s, chosen.llm_first_token_s, chosen.llm_timeout_s)
+    if name == "openai":
+        from copilot.generate.openai import OpenAIModel
+
+        if not chosen.base_url.strip():
+            raise SettingsError("the generator 'openai' needs copilot.base_url, as in \"http://127.0.0.1:11434/v1\"")
+        return OpenAIModel(
+            chosen.base_url.strip(),
+            chosen.model,
+            api_key=api_key(),
+            limits=limits,
+            context_tokens=chosen.llm_context_tokens,
+            temperature=chosen.llm_temperature,
+            retries=chosen.llm_retries,
+        )
+    from copilot.generate.transformers import TransformersModel
+
+    if not chosen.model.strip():
+        raise SettingsError("the generator 'transformers' needs copilot.model, the folder or name of a language model")
+    return TransformersModel(
+        chosen.model,
+        limits=limits,
+        context_tokens=chosen.llm_context_tokens,
+        temperature=chosen.llm_temperature,
+        download=chosen.llm_download,
+    )
 
 
 def make_rarity(index: Index) -> Rarity:
@@ -223,7 +270,7 @@ def make_copilot(
         understander=Understander(index, router, routes, confident=settings.copilot.route_confidence),
         retriever=make_retriever(settings, index, embedder),
         judge=judge,
-        generator=make_generator(generator or settings.copilot.generator, index, embedder),
+        generator=make_generator(settings, index, embedder, generator),
         model_versions={
             "embedder": f"{embedder.name}@{index.manifest.weights_sha256[:12]}",
             "router": router.name,

@@ -65,7 +65,7 @@ def _machine(parser: _Parser, what: str = "keep to this machine") -> None:
 
 
 def _generator(parser: _Parser) -> None:
-    parser.add_argument("--generator", metavar="G", help="what writes the answer: extractive")
+    parser.add_argument("--generator", metavar="G", help="what writes the answer: extractive, transformers or openai")
 
 
 def _k(parser: _Parser) -> None:

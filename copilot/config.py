@@ -5,7 +5,7 @@ tables are `[indexer]` (with `[indexer.columns]`), `[copilot]`, `[server]` and `
 below of that name, but those of `[access]` are a plant's own. In the environment, COPILOT_HOME names the home folder,
 COPILOT_INDEXER_<KEY> a key of `[indexer]`, COPILOT_SERVER_<KEY> one of `[server]` and COPILOT_<KEY> one of `[copilot]`.
 Variables that match no key are refused under the first two prefixes and otherwise left alone, because other programs use
-the prefix COPILOT_ as well.
+the prefix COPILOT_ as well. COPILOT_API_KEY holds the key of a language model's server; it is no setting.
 """
 
 from __future__ import annotations
@@ -63,7 +63,27 @@ class CopilotSettings:
     """How questions are answered."""
 
     generator: str = "extractive"
-    """What writes the answer."""
+    """What writes the answer: "extractive", "transformers" or "openai"."""
+    model: str = ""
+    """The language model: a folder or cached name for "transformers", what the server calls it for "openai"."""
+    base_url: str = ""
+    """The address of an OpenAI-compatible server, as a rule ending in /v1."""
+    llm_context_tokens: int = 4096
+    """The most tokens of prompt and answer together."""
+    llm_max_tokens: int = 512
+    """The most tokens of an answer."""
+    llm_temperature: float = 0.0
+    """0 always takes the likeliest word."""
+    llm_connect_s: float = 3.0
+    """Seconds to reach the server."""
+    llm_first_token_s: float = 60.0
+    """Seconds until the first word, loading the model included."""
+    llm_timeout_s: float = 180.0
+    """Seconds for the whole answer."""
+    llm_retries: int = 2
+    """Further attempts when the server is busy, fails or cannot be reached."""
+    llm_download: bool = False
+    """Whether a model that is not on this machine may be fetched; otherwise nothing is."""
     routes: str = ""
     """A routes file of the plant's own; empty means the one that comes with the package."""
     route_confidence: float = 0.4
@@ -131,6 +151,13 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("indexer", "workers"): (0, 64),
     ("indexer", "threads"): (0, 1024),
     ("indexer", "predict_threshold"): (0, 1),
+    ("copilot", "llm_context_tokens"): (512, 10_000_000),
+    ("copilot", "llm_max_tokens"): (16, 1_000_000),
+    ("copilot", "llm_temperature"): (0, 2),
+    ("copilot", "llm_connect_s"): (0.1, 600),
+    ("copilot", "llm_first_token_s"): (0.1, 86_400),
+    ("copilot", "llm_timeout_s"): (0.1, 86_400),
+    ("copilot", "llm_retries"): (0, 10),
     ("copilot", "route_confidence"): (0, 1),
     ("copilot", "evidence_threshold"): (0, 1),
     ("copilot", "candidates"): (1, 10_000),
@@ -182,6 +209,11 @@ def load_settings(
         replace(ServerSettings(), **values["server"]),
         file,
     )
+
+
+def api_key(environment: Mapping[str, str] | None = None) -> str | None:
+    """The key of the language model's server: COPILOT_API_KEY. It is in no settings file and in no settings object."""
+    return (os.environ if environment is None else environment).get("COPILOT_API_KEY", "").strip() or None
 
 
 def default_home() -> Path:
@@ -313,7 +345,7 @@ def _local(table: str, key: str, value: Any, folder: Path) -> Any:
     """Paths in a settings file are relative to that file."""
     if (table, key) == ("copilot", "routes") and value:
         return str(folder / Path(value).expanduser())
-    if (table, key) == ("indexer", "embedder") and value.startswith(("./", "../", "~")):
+    if (table, key) in (("indexer", "embedder"), ("copilot", "model")) and value.startswith(("./", "../", "~")):
         return str((folder / Path(value).expanduser()).resolve())
     return value
 

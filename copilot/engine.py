@@ -97,7 +97,7 @@ class Copilot:
             understanding=understanding,
             index_version=self._knowledge.manifest.version,
             model_versions={**self._model_versions, **self._generator.versions()},
-            generator=self._generator.name,
+            generator=next((piece.generator for piece in pieces if piece.generator), self._generator.name),
             timings_ms=clock.spent(),
             evidence_score=evidence.score,
         )

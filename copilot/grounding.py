@@ -76,14 +76,21 @@ for _name, _spellings in {
     _UNIT_NAMES.update(dict.fromkeys(_spellings.split(), _name))
 
 _NUMBER_WORDS = {
-    word: str(value)
+    word: value
     for value, word in enumerate(
-        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split(),
-        start=2,
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen".split(),
+        start=1,
     )
-} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100", "thousand": "1000"}
-_WORD_NUMBER = re.compile(rf"\b(?:{'|'.join(_NUMBER_WORDS)})\b")
+} | {
+    word: 10 * value
+    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+}
+_SCALES = {"hundred": 100, "thousand": 1000}
+_WORD_NUMBER = re.compile(
+    rf"\b(?:{'|'.join(_NUMBER_WORDS)})(?:[\s-]+(?:(?:and\s+)?(?:{'|'.join(_NUMBER_WORDS)})|{'|'.join(_SCALES)})\b)*",
+    re.IGNORECASE,
+)
 _HAN_NUMBER = re.compile(
     r"[两二三四五六七八九十百]+(?=个|次|台|只|颗|根|条|块|片|圈|步|秒|分钟|小时|天|周|月|年|毫|厘|米|升|公斤|千克|度|倍)"
 )
@@ -184,7 +191,7 @@ def facts(text: str) -> Facts:
         unicodedata.normalize("NFKC", text).replace("‐", "-").replace("‑", "-"),
     )
     text = _HAN_NUMBER.sub(lambda found: str(_han(found[0])), text)
-    text = _WORD_NUMBER.sub(lambda found: _NUMBER_WORDS[found[0].lower()], text.replace("Two", "two"))
+    text = _WORD_NUMBER.sub(lambda found: _spelt(found[0]), text)
     pairs: set[tuple[str, str]] = set()
     taken: list[tuple[int, int]] = []
     for quantity in quantities(text):
@@ -285,21 +292,48 @@ def _by_words(
 def _by_meaning(
     sentence: str, wanted: Facts, passages: Sequence[tuple[Chunk, int]], likeness: Likeness
 ) -> tuple[list[Span], str]:
-    """One unit in another language that has all facts, the same negation, and nearly the same meaning."""
-    spans = [span for chunk, shown in passages for span in _single(chunk, shown)]
-    scores = likeness(sentence, [_text(span) for span in spans])
+    """One unit in another language that has all facts, the same negation, and nearly the same meaning.
+
+    Of a table row told field by field, one field has the meaning; others may have the facts.
+    """
+    units = [(chunk, shown, unit) for chunk, shown in passages for unit in _telling_units(chunk, shown)]
+    scores = likeness(sentence, [_told(unit) for _, _, unit in units])
     denied = bool(_NEGATION.search(sentence))
     why = "its meaning is not that of the passage"
-    for score, span in sorted(zip(scores, spans, strict=True), key=lambda entry: -entry[0]):
+    for score, (chunk, shown, unit) in sorted(zip(scores, units, strict=True), key=lambda entry: -entry[0]):
         if score < _LEAST_LIKENESS:
             break
+        span = _widened(Span(chunk, unit.start, unit.end), wanted, shown) if unit.kind is UnitKind.FIELD else None
+        span = span or Span(chunk, unit.start, unit.end)
         if missing := _missing(wanted, [span]):
             why = f"{missing[0]} is not in the passage"
-        elif bool(_NEGATION.search(_text(span))) != denied:
+        elif bool(_NEGATION.search(unit.text)) != denied:
             why = _DENIES
         else:
             return [span], ""
     return [], why
+
+
+def _telling_units(chunk: Chunk, shown: int) -> list[Unit]:
+    units = split(chunk.text, chunk.kind)
+    return [unit for unit in units if unit.end <= shown and (unit.kind is not UnitKind.HEADER or len(units) == 1)]
+
+
+def _told(unit: Unit) -> str:
+    """A field without the name of its column."""
+    return re.split(r"[:：]\s*", unit.text, maxsplit=1)[-1] if unit.kind is UnitKind.FIELD else unit.text
+
+
+def _widened(span: Span, wanted: Facts, shown: int) -> Span | None:
+    """The shortest run of fields around one that has all facts, or None."""
+    units = _telling_units(span.chunk, shown)
+    runs = [
+        Span(span.chunk, first.start, last.end)
+        for first in units
+        for last in units
+        if first.start <= span.start and span.end <= last.end
+    ]
+    return next((run for run in sorted(runs, key=lambda run: run.end - run.start) if not _missing(wanted, [run])), None)
 
 
 def _missing(wanted: Facts, kept: Sequence[Span]) -> list[str]:
@@ -308,14 +342,6 @@ def _missing(wanted: Facts, kept: Sequence[Span]) -> list[str]:
 
 def _text(span: Span) -> str:
     return span.chunk.text[span.start : span.end]
-
-
-def _single(chunk: Chunk, shown: int) -> list[Span]:
-    """Every unit alone; the fields of one table row are one."""
-    units = [unit for unit in split(chunk.text, chunk.kind) if unit.end <= shown and unit.kind is not UnitKind.HEADER]
-    if units and any(unit.kind is UnitKind.FIELD for unit in units):
-        return [Span(chunk, units[0].start, units[-1].end)]
-    return [Span(chunk, unit.start, unit.end) for unit in units]
 
 
 def _strayed(wanted: Facts, words: frozenset[str], spans: Sequence[Span]) -> str:
@@ -339,7 +365,7 @@ def _groups(span: Span) -> list[str]:
     """The units of a quote as far as they may speak of different things."""
     if any(unit.kind is UnitKind.FIELD for unit in split(span.chunk.text, span.chunk.kind)):
         return [_text(span)]
-    return [_text(one) for one in _single(span.chunk, span.end) if one.start >= span.start]
+    return [unit.text for unit in _telling_units(span.chunk, span.end) if unit.start >= span.start]
 
 
 def _joined(several: Iterable[Facts]) -> Facts:
@@ -446,6 +472,20 @@ def _value(written: str, negative: bool) -> str:
     except InvalidOperation:  # digits of another script
         return written
     return format(-value if negative else value, "f")
+
+
+def _spelt(written: str) -> str:
+    """Number words as digits; "one" alone stays, because it is a pronoun as often."""
+    words = re.findall(r"[a-z]+", written.lower())
+    if words == ["one"]:
+        return written
+    total = current = 0
+    for word in words:
+        if word in _SCALES:
+            total, current = total + (current or 1) * _SCALES[word], 0
+        else:
+            current += _NUMBER_WORDS.get(word, 0)  # "and" is nothing
+    return str(total + current)
 
 
 def _han(written: str) -> int:

@@ -9,6 +9,7 @@ from copilot.types import Evidence, Piece, Understanding
 from indexer.types import Chunk, CodeMatch, Hit, Manifest, WarningNote
 
 if TYPE_CHECKING:
+    from copilot.prompt import Message
     from indexer.fault_reports.table import FaultReportTable
 
 
@@ -82,7 +83,8 @@ class Judge(Protocol):
 class Generator(Protocol):
     """Writes the answer, piece by piece, from evidence alone."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def generate(self, understanding: Understanding, evidence: Sequence[Hit]) -> Iterator[Piece]:
         """Yield the text in order; a piece brings the citations of the markers it holds.
@@ -93,4 +95,33 @@ class Generator(Protocol):
 
     def versions(self) -> Mapping[str, str]:
         """Names and versions of the models it uses; empty for none."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """Writes text from a chat's messages. Light until it is used; may be used from several threads."""
+
+    @property
+    def name(self) -> str:
+        """The kind and the model, as answers record them: "openai:qwen3"."""
+        ...
+
+    def context_tokens(self) -> int:
+        """The most tokens that prompt and text may have together. Raises GeneratorError when it cannot be loaded."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """The tokens of a text, or an upper estimate of them."""
+        ...
+
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Iterator[str]:
+        """Yield the text in pieces of any size; closing the iterator stops the model.
+
+        Raises ModelAwayError, ModelSlowError, CutOffError after the last piece of a text that was not finished, and
+        GeneratorError for anything else that goes wrong.
+        """
+        ...
+
+    def check(self) -> str:
+        """One line on what was found, without writing anything; raises GeneratorError, saying what to do."""
         ...

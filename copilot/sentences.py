@@ -110,6 +110,11 @@ def split(text: str, kind: ChunkKind = ChunkKind.TEXT) -> list[Unit]:
     return units
 
 
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Spans of the sentences of one line of prose."""
+    return list(_sentences(text, 0, len(text)))
+
+
 def _lines(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the non-blank lines, without the blanks around them."""
     for match in re.finditer(r"[^\n]+", text):

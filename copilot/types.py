@@ -114,10 +114,14 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of an answer's text as it is made, with the citations that become known with it."""
+    """A stretch of an answer's text as it is made, with the citations that become known with it.
+
+    `generator` says who wrote it where that is not the generator asked: another one that stands in.
+    """
 
     text: str
     citations: tuple[Citation, ...] = ()
+    generator: str = ""
 
 
 @dataclass(frozen=True, slots=True)

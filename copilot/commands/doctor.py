@@ -16,7 +16,7 @@ from pathlib import Path
 
 from copilot import assemble, terminal
 from copilot.commands.common import DONE, FAILED
-from copilot.config import Settings
+from copilot.config import Settings, SettingsError
 from finetune.errors import FinetuneError
 from indexer.errors import IndexerError, NoIndexError
 
@@ -213,6 +213,20 @@ def _models(settings: Settings) -> Findings:
     yield State.OK, f"questions are routed by {router.name}"
 
 
+def _language_model(settings: Settings) -> Findings:
+    from copilot.errors import GeneratorError
+
+    try:
+        model = assemble.make_language_model(settings)
+        found = "none: answers are quotations" if model is None else model.check()
+    except SettingsError as error:
+        yield State.BROKEN, terminal.one_line(str(error))
+    except GeneratorError as error:  # answers are quotations then
+        yield State.WARNING, terminal.one_line(str(error))
+    else:
+        yield State.OK, found
+
+
 def _originals(settings: Settings) -> Findings:
     try:
         index = assemble.open_index(settings)
@@ -238,6 +252,7 @@ _CHECKS: dict[str, Callable[[Settings], Findings]] = {
     "home": _home,
     "disk": _disk,
     "models": _models,
+    "language model": _language_model,
     "index": _index,
     "originals": _originals,
 }

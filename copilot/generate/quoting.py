@@ -72,6 +72,12 @@ class Quoter:
         citation = self.cite(chunk, start, end)
         return Piece(self._line(f"{plain(text)} [{citation.marker}]"), (citation,))
 
+    def written(self, text: str, spans: Sequence[tuple[Chunk, int, int]], *, alone: bool) -> Piece:
+        """A sentence that is no quotation, backed by one quote for each span; `alone` puts it on a line of its own."""
+        cited = tuple(self.cite(*span) for span in spans)
+        marked = " ".join([plain(text), *dict.fromkeys(f"[{citation.marker}]" for citation in cited)])
+        return Piece(self._line(marked) if alone or not self._started else f" {marked}", cited)
+
     def notes(self) -> Iterator[Piece]:
         """What the reader must know about the quotes: which of them were read by OCR."""
         read = [f"[{citation.marker}]" for citation in self.citations if citation.ocr]

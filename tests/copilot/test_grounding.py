@@ -100,6 +100,9 @@ def test_another_language_is_compared_by_meaning_with_the_same_facts_and_the_sam
     assert verdict(torque, "bolts") == ([], "its words are not those of the passage")
     assert verdict(torque, "bolts", likeness=likeness)[0] == ["The tightening torque of the flange bolts is 85 Nm."]
     assert verdict("法兰螺栓的拧紧力矩为58 Nm。", "bolts", likeness=likeness)[1] == "58 nm is not in the passage"
+    assert verdict("E-207 表示主轴过热。", "e207", likeness=lambda _, texts: [0.8 * ("over" in t) for t in texts])[
+        0
+    ] == ["Code: E-207\nMeaning: Spindle overheated"]
     assert verdict("联锁失效时可以运行压力机。", "safety", likeness=likeness)[0] == []
     assert verdict("联锁失效时严禁运行压力机。", "safety", likeness=likeness)[0]
 
@@ -113,6 +116,8 @@ def test_another_language_is_compared_by_meaning_with_the_same_facts_and_the_sam
         ("12V", {("12", "v")}),
         ("三十分钟", {("30", "min")}),
         ("two hours", {("2", "h")}),
+        ("five hundred bar, twenty-five minutes", {("500", "bar"), ("25", "min")}),
+        ("one thousand two hundred and fifty hours", {("1250", "h")}),
         ("每班 and monthly", {("1", "shift"), ("1", "month")}),
     ],
 )
