@@ -13,6 +13,7 @@ from copilot.generate.extractive import ExtractiveGenerator
 from copilot.protocols import Generator, Judge, Knowledge, Reranker, Retriever
 from copilot.types import Answer, AnswerStatus, Citation, Evidence, Piece, Question, Understanding
 from copilot.understand import Understander
+from copilot.verify import Gate
 from copilot.wording import say
 from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan
 from indexer.types import Chunk, Hit
@@ -73,10 +74,11 @@ class Copilot:
         status = self._status(understanding, evidence)
         pieces: list[Piece] = []
         with clock.stage("generate"):
-            for piece in self._write(understanding, hits, status):
+            gate = Gate(understanding.language, lambda cited: self._cited(cited, hits))
+            for piece in gate.through(self._write(understanding, hits, status)):
                 pieces.append(piece)
                 yield piece
-            if not pieces:  # good hits, and yet no sentence that answers
+            if not pieces or gate.nothing_left:  # good hits, and yet no sentence that answers
                 status = AnswerStatus.NO_EVIDENCE
                 pieces = list(self._write(understanding, hits, status))
                 yield from pieces
@@ -100,6 +102,7 @@ class Copilot:
             generator=next((piece.generator for piece in pieces if piece.generator), self._generator.name),
             timings_ms=clock.spent(),
             evidence_score=evidence.score,
+            withheld=tuple(one.sentence for one in gate.withheld),
         )
 
     def _search(self, understanding: Understanding, clock: _Clock) -> tuple[Sequence[Hit], Evidence]:
@@ -127,12 +130,12 @@ class Copilot:
                 understanding = replace(understanding, form=AnswerForm.AUTO)
             yield from self._generator.generate(understanding, hits)
         elif status is AnswerStatus.REFUSED_UNSAFE:
-            yield Piece(say(language, "unsafe"))
+            yield Piece(say(language, "unsafe"), ours=True)
             yield from self._quoting.safety_text(understanding, hits)
         elif status is AnswerStatus.OUT_OF_SCOPE:
-            yield Piece(say(language, "out_of_scope"))
+            yield Piece(say(language, "out_of_scope"), ours=True)
         else:
-            yield Piece(self._abstention(understanding, hits))
+            yield Piece(self._abstention(understanding, hits), ours=True)
 
     def _abstention(self, understanding: Understanding, hits: Sequence[Hit]) -> str:
         """Why there is no answer, what may have been meant, and the nearest pages."""

@@ -101,7 +101,9 @@ class Citation:
     """What a marker stands for: citation 2 is "[2]" in the text.
 
     A quote is a run of neighbouring lines or sentences of one chunk, verbatim; each quote has one marker of its own,
-    and every sentence, row or step taken from it carries that marker. `pages` is (first, last) of the chunk, 1-based.
+    and every sentence, row or step taken from it carries that marker. `pages` is (first, last) of the chunk, 1-based;
+    `start` is where the quote begins in the chunk's text, in characters (it ends at start + len(quote)), -1 if unknown.
+    Where it stands on the page as a viewer extracts it, `copilot.locate` finds out.
     """
 
     marker: int
@@ -110,6 +112,7 @@ class Citation:
     quote: str
     chunk_id: str
     ocr: bool = False
+    start: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,13 @@ class Piece:
     """A stretch of an answer's text as it is made, with the citations that become known with it.
 
     `generator` says who wrote it where that is not the generator asked: another one that stands in.
+    A new sentence or line begins with the blank or line break before it. `ours` marks frame words, which no marker backs.
     """
 
     text: str
     citations: tuple[Citation, ...] = ()
     generator: str = ""
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,8 @@ class Answer:
     generator: str
     timings_ms: Mapping[str, float]
     evidence_score: float = 0.0
+    withheld: tuple[str, ...] = ()
+    """Sentences left out because their quotes do not bear them out."""
 
     @property
     def turn(self) -> Turn:

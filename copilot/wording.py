@@ -53,6 +53,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "withheld_one": "1 sentence was withheld: the documents do not bear it out.",
         "withheld": "{count} sentences were withheld: the documents do not bear them out.",
         "partly": "The documents do not say more.",
+        "converted": " (converted: {pairs})",
     },
     "zh": {
         "no_evidence": "文档中没有说明。",
@@ -100,6 +101,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "withheld_one": "有 1 句话未显示：文档中没有依据。",
         "withheld": "有 {count} 句话未显示：文档中没有依据。",
         "partly": "文档中没有更多说明。",
+        "converted": "（换算：{pairs}）",
     },
 }
 
@@ -111,6 +113,20 @@ def say(language: str, key: str, **values: object) -> str:
     'E-270 is not in the documents.'
     """
     return _WORDS[language][key].format(**values)
+
+
+def is_frame(line: str) -> bool:
+    """Whether a line is one of the frame words that hold nothing to be filled in."""
+    return line in _FIXED
+
+
+_FIXED = frozenset(
+    line.strip()
+    for words in _WORDS.values()
+    for text in words.values()
+    if "{" not in text and len(text) > 3
+    for line in text.splitlines()
+)
 
 
 def both(key: str) -> tuple[str, str]:

@@ -56,7 +56,7 @@ class ExtractiveGenerator:
         first = True
         for piece in protection_rules(self._candidates(understanding, evidence), quoter):
             if first:
-                yield Piece("\n" + say(understanding.language, "unsafe_rules") + "\n")
+                yield Piece("\n" + say(understanding.language, "unsafe_rules") + "\n", ours=True)
             yield piece
             first = False
 

@@ -36,13 +36,13 @@ class Quoter:
         quote = chunk.text[start:end]
         known = self._citations.get((chunk.id, quote))
         if known is None:
-            known = Citation(len(self._citations) + 1, chunk.source, chunk.pages, quote, chunk.id, chunk.ocr)
+            known = Citation(len(self._citations) + 1, chunk.source, chunk.pages, quote, chunk.id, chunk.ocr, start)
             self._citations[(chunk.id, quote)] = known
         return known
 
     def frame(self, text: str) -> Piece:
         """A line of our own words, which no marker backs."""
-        return Piece(self._line(text))
+        return Piece(self._line(text), ours=True)
 
     def units(self, chunk: Chunk, units: Sequence[Unit]) -> Iterator[Piece]:
         """The units, in order, run by run. Sentences share a line; steps, items and rows have their own."""
