@@ -1,0 +1,157 @@
+"""The page: tabs over one service. `make_page` builds it, `mount_page` puts it into a FastAPI application."""
+
+# No postponed annotations here: gradio reads those of event handlers, and `gr` is imported inside functions.
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import escape
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from copilot.service.access import LOCAL, Role, User
+from ui.localised import Localised
+from ui.pages import PageImages
+from ui.session import Session
+from ui.words import Words, languages, preferred, words_for
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from copilot.service import Service
+
+LANGUAGE_COOKIE = "fc_language"
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC")
+_MONOSPACED = ("ui-monospace", "SFMono-Regular", "Consolas", "monospace")
+
+UserOf = Callable[[Any], User]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the tabs share. `user_of` tells who sent a request (`gr.Request`)."""
+
+    service: "Service"
+    user_of: UserOf
+    localised: Localised = field(default_factory=Localised)
+    images: PageImages = field(default_factory=PageImages)
+    openings: list[tuple[Callable[..., Any], list[Any], list[Any]]] = field(default_factory=list)
+
+    def on_open(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+        """Run `fn` when the page has opened and whenever its language has changed."""
+        self.openings.append((fn, inputs, outputs))
+
+    def words(self, session: Session) -> Words:
+        """The texts in the session's language."""
+        return words_for(session.language)
+
+
+def sign_in_is_off(request: Any) -> User:
+    """The user of every request where nobody signs in."""
+    return LOCAL
+
+
+def make_page(service: "Service", user_of: UserOf = sign_in_is_off) -> "gr.Blocks":
+    """The page over a service. Mount it with `mount_page`, which adds the styles and scripts it needs."""
+    import gradio as gr
+
+    from ui.tabs import chat
+
+    page = Page(service, user_of)
+    with gr.Blocks(title="Factory copilot", analytics_enabled=False, fill_width=True) as blocks:
+        session = gr.State(Session())
+        language = _header(page)
+        with gr.Tabs(elem_id="fc-tabs") as tabs:
+            with gr.Tab("Chat", id="chat", elem_id="fc-tab-chat") as chat_tab:
+                chat.build(page, session)
+            page.localised.add(chat_tab, label="page.chat")
+        _wire(page, blocks, session, language, tabs)
+    return blocks
+
+
+def page_options() -> dict[str, Any]:
+    """What `gradio.mount_gradio_app` must be given with the page: nothing in it names another host."""
+    import gradio as gr
+
+    static = resources.files("ui").joinpath("static")
+    script = static.joinpath("page.js").read_text(encoding="utf-8")
+    return {
+        "theme": gr.themes.Base(
+            primary_hue=gr.themes.colors.blue,
+            neutral_hue=gr.themes.colors.slate,
+            text_size=gr.themes.sizes.text_lg,
+            radius_size=gr.themes.sizes.radius_lg,
+            font=_FONTS,
+            font_mono=_MONOSPACED,
+        ),
+        "css": static.joinpath("page.css").read_text(encoding="utf-8"),
+        "head": f"<script>{script}</script>",
+        "footer_links": [],
+        "run_history": False,
+        "show_error": False,
+    }
+
+
+def mount_page(
+    app: "FastAPI",
+    service: "Service",
+    path: str = "/",
+    user_of: UserOf = sign_in_is_off,
+    **options: Any,
+) -> "FastAPI":
+    """Put the page under `path`. `options` go to `gradio.mount_gradio_app` (auth_dependency, max_file_size ...)."""
+    import gradio as gr
+
+    blocks = make_page(service, user_of)
+    blocks.queue(default_concurrency_limit=None, max_size=512, api_open=False)
+    return gr.mount_gradio_app(app, blocks, path, **{**page_options(), **options})
+
+
+def _header(page: Page) -> Any:
+    import gradio as gr
+
+    with gr.Row(elem_id="fc-header", equal_height=True):
+        title = gr.HTML(elem_id="fc-title", scale=3, js_on_load=None)
+        page.localised.rendered(title, lambda words, session: {"value": _title_html(words)})
+        choices = [(words.name, code) for code, words in languages().items()]
+        language = gr.Radio(choices, value="en", show_label=False, container=False, elem_id="fc-language", scale=0)
+        gr.HTML(
+            '<button type="button" id="fc-theme" aria-label="Light or dark">◐</button>',
+            elem_id="fc-theme-box", scale=0, min_width=56, js_on_load=None,
+        )  # fmt: skip
+    return language
+
+
+def _title_html(words: Words) -> str:
+    return f'<h1><span aria-hidden="true">▣</span> {escape(words("page.title"))}</h1><div id="fc-who"></div>'
+
+
+def _wire(page: Page, blocks: Any, session: Any, language: Any, tabs: Any) -> None:
+    """What happens when the page opens, and when the language is changed."""
+    import gradio as gr
+
+    def opened(state: Session, request: gr.Request) -> list[Any]:
+        wished = request.cookies.get(LANGUAGE_COOKIE) or preferred(request.headers.get("accept-language", ""))
+        words = words_for(wished)
+        state.language = words.code
+        return [words.code, *page.localised.updates(words, state)]
+
+    def changed(state: Session, code: str) -> list[Any]:
+        state.language = words_for(code).code
+        return page.localised.updates(words_for(code), state)
+
+    outputs = page.localised.components
+    free: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    loading = blocks.load(opened, [session], [language, *outputs], **free)
+    remember = "(state, code) => { window.fc.language(code); return [state, code]; }"
+    changing = language.input(changed, [session, language], outputs, js=remember, **free)
+    for fn, inputs, shown in page.openings:
+        loading.then(fn, inputs, shown, **free)
+        changing.then(fn, inputs, shown, **free)
+
+
+def who_html(user: User, words: Words) -> str:
+    """Who is signed in, or that nobody needs to."""
+    if user == LOCAL:
+        return f'<p class="fc-note">{escape(words("page.sign_in_off"))}</p>'
+    role = words.of("role", Role(user.role).value)
+    return f"<p>{escape(words('page.signed_in', name=user.name, role=role))}</p>"

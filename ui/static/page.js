@@ -1,0 +1,181 @@
+// What the page does without the server: taps are sent on as events, steps are ticked off, answers copied and printed.
+window.fc = (() => {
+  const MINE = "fc:ticked";
+  const ASK = new Set(["ask"]), SAY = new Set(["up", "down", "route", "gap"]);
+  const SHOW = new Set(["cite", "warning", "nearest", "previous", "next", "close"]);
+
+  function store() {
+    try { return JSON.parse(localStorage.getItem(MINE) || "{}"); } catch { return {}; }
+  }
+
+  function keep(ticked) {
+    const keys = Object.keys(ticked);
+    for (const old of keys.slice(0, Math.max(0, keys.length - 500))) delete ticked[old];
+    try { localStorage.setItem(MINE, JSON.stringify(ticked)); } catch { /* a private window: kept until it closes */ }
+  }
+
+  function progress(root) {
+    const ticked = store();
+    for (const box of root.querySelectorAll("input[data-fc=tick]")) box.checked = Boolean(ticked[box.dataset.key]);
+    for (const told of root.querySelectorAll("[data-steps]")) {
+      const list = told.previousElementSibling;
+      if (!list) continue;
+      const boxes = [...list.querySelectorAll("input[data-fc=tick]")];
+      const done = boxes.filter((box) => box.checked).length;
+      const text = told.dataset.told.replace("{done}", done).replace("{all}", boxes.length);
+      if (told.textContent !== text) told.textContent = text;
+      told.classList.toggle("fc-done", done === boxes.length);
+    }
+  }
+
+  async function copy(button) {
+    const answer = button.closest(".fc-answer");
+    const parts = [".fc-warnings", "[data-copy]", ".fc-sources"].flatMap((name) => [...answer.querySelectorAll(name)]);
+    const text = parts.map((part) => part.innerText.trim()).join("\n\n");
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch { // without https there is no clipboard
+      const area = document.createElement("textarea");
+      area.value = text;
+      area.style.position = "fixed";
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    const before = button.innerHTML;
+    button.textContent = button.dataset.done;
+    setTimeout(() => { button.innerHTML = before; }, 2000);
+  }
+
+  function print(button) {
+    const turn = button.closest(".fc-turn");
+    document.body.classList.add("fc-printing");
+    turn.classList.add("fc-printed");
+    const after = () => {
+      document.body.classList.remove("fc-printing");
+      turn.classList.remove("fc-printed");
+    };
+    window.addEventListener("afterprint", after, { once: true });
+    window.print();
+  }
+
+  function narrow() { return window.matchMedia("(max-width: 860px)").matches; }
+
+  function bind(element, trigger, watch, names) {
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-fc]");
+      if (!button || !element.contains(button) || button.disabled) return;
+      const wanted = button.dataset.fc;
+      if (wanted === "tick") return;
+      if (wanted === "copy") return void copy(button);
+      if (wanted === "print") return void print(button);
+      const data = { ...button.dataset };
+      if (wanted === "down") {
+        const box = button.closest(".fc-menu")?.querySelector("textarea");
+        data.comment = box ? box.value : "";
+      }
+      const menu = button.closest("details");
+      if (menu) menu.open = false;
+      if (ASK.has(wanted)) trigger("fc_ask", data);
+      else if (SAY.has(wanted)) trigger("fc_say", data);
+      else if (SHOW.has(wanted)) {
+        trigger("fc_show", data);
+        if (narrow() && wanted !== "close") awaiting = true;
+        if (narrow() && wanted === "close") document.querySelector("#fc-log")?.scrollIntoView({ block: "end" });
+      }
+      else if (wanted === "open") trigger("fc_open", data);
+      else trigger("fc_act", data);
+    });
+    element.addEventListener("change", (event) => {
+      const box = event.target.closest("input[data-fc=tick]");
+      if (!box) return;
+      const ticked = store();
+      if (box.checked) ticked[box.dataset.key] = 1; else delete ticked[box.dataset.key];
+      keep(ticked);
+      progress(element);
+    });
+    watch("value", () => { progress(element); settled(element); });
+    progress(element);
+  }
+
+  let awaiting = false;
+
+  // The last turn comes into sight from its beginning; an opened page with the marked words in sight.
+  function settled(element) {
+    if (element.closest("#fc-log")) {
+      const turns = element.querySelectorAll(".fc-turn");
+      const last = turns[turns.length - 1];
+      if (last && element.dataset.turns !== String(turns.length)) {
+        last.scrollIntoView({ behavior: "smooth", block: "start" });
+      }
+      element.dataset.turns = String(turns.length);
+    }
+    const page = element.querySelector(".fc-page");
+    if (page) {
+      const image = page.querySelector("img");
+      page.scrollTop = (image.clientHeight || page.scrollHeight) * Number(page.dataset.top || 0) / 100;
+      page.onclick = () => page.classList.toggle("fc-large");
+    }
+    const mark = element.querySelector(".fc-paper mark");
+    if (mark) {
+      const paper = mark.closest(".fc-paper");
+      paper.scrollTop += mark.getBoundingClientRect().top - paper.getBoundingClientRect().top - 80;
+    }
+    if (awaiting && element.closest("#fc-viewer-box")) {
+      awaiting = false;
+      element.scrollIntoView({ behavior: "smooth", block: "start" });
+    }
+  }
+
+  function language(code) {
+    document.cookie = `fc_language=${encodeURIComponent(code)};path=/;max-age=31536000;samesite=lax`;
+    document.documentElement.lang = code;
+  }
+
+  // Speech stays on this device, or there is none: most browsers would send it to their makers.
+  async function speech(element) {
+    const Recognition = window.SpeechRecognition || window.webkitSpeechRecognition;
+    if (!Recognition || typeof Recognition.available !== "function") return;
+    const lang = () => (document.documentElement.lang.startsWith("zh") ? "zh-CN" : "en-US");
+    try {
+      if (await Recognition.available({ langs: [lang()], processLocally: true }) !== "available") return;
+    } catch { return; }
+    document.body.classList.add("fc-can-speak");
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("#fc-speak");
+      if (!button) return;
+      const heard = new Recognition();
+      heard.lang = lang();
+      heard.processLocally = true;
+      button.classList.add("fc-listening");
+      heard.onend = () => button.classList.remove("fc-listening");
+      heard.onresult = (result) => {
+        const box = document.querySelector("#fc-text textarea, #fc-text input");
+        box.value = result.results[0][0].transcript;
+        box.dispatchEvent(new Event("input", { bubbles: true }));
+        box.focus();
+      };
+      heard.start();
+    });
+  }
+
+  function theme(dark) { document.body.classList.toggle("dark", dark); }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#fc-theme")) {
+      const dark = !document.body.classList.contains("dark");
+      theme(dark);
+      try { localStorage.setItem("fc:dark", dark ? "1" : "0"); } catch { /* not kept */ }
+    }
+    for (const menu of document.querySelectorAll("details.fc-menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  window.addEventListener("load", () => {
+    const kept = (() => { try { return localStorage.getItem("fc:dark"); } catch { return null; } })();
+    if (kept !== null) setTimeout(() => theme(kept === "1"), 0);
+  });
+
+  return { bind, language, speech };
+})();
