@@ -45,12 +45,15 @@ class Page:
         return words_for(session.language)
 
 
-def sign_in_is_off(request: Any) -> User:
-    """The user of every request where nobody signs in."""
-    return LOCAL
+def user_of_request(request: Any) -> User:
+    """The user that the HTTP layer found for a request (`gr.Request`); an error where it found none."""
+    user = request.request.state.user
+    if not isinstance(user, User):
+        raise TypeError(f"the request names {user!r} as its user")
+    return user
 
 
-def make_page(service: "Service", user_of: UserOf = sign_in_is_off) -> "gr.Blocks":
+def make_page(service: "Service", user_of: UserOf = user_of_request) -> "gr.Blocks":
     """The page over a service. Mount it with `mount_page`, which adds the styles and scripts it needs."""
     import gradio as gr
 
@@ -73,6 +76,7 @@ def page_options() -> dict[str, Any]:
     import gradio as gr
 
     static = resources.files("ui").joinpath("static")
+    styles = static.joinpath("page.css").read_text(encoding="utf-8")
     script = static.joinpath("page.js").read_text(encoding="utf-8")
     return {
         "theme": gr.themes.Base(
@@ -83,8 +87,7 @@ def page_options() -> dict[str, Any]:
             font=_FONTS,
             font_mono=_MONOSPACED,
         ),
-        "css": static.joinpath("page.css").read_text(encoding="utf-8"),
-        "head": f"<script>{script}</script>",
+        "head": f"<style>{styles}</style><script>{script}</script>",  # `css` would be confined to what is inside the page
         "footer_links": [],
         "run_history": False,
         "show_error": False,
@@ -93,17 +96,18 @@ def page_options() -> dict[str, Any]:
 
 def mount_page(
     app: "FastAPI",
-    service: "Service",
+    service: "Service | None" = None,
     path: str = "/",
-    user_of: UserOf = sign_in_is_off,
+    user_of: UserOf = user_of_request,
     **options: Any,
 ) -> "FastAPI":
-    """Put the page under `path`. `options` go to `gradio.mount_gradio_app` (auth_dependency, max_file_size ...)."""
+    """Put the page under `path`, over `app.state.service` where none is given. `options` go to gradio's own function."""
     import gradio as gr
 
-    blocks = make_page(service, user_of)
+    blocks = make_page(service or app.state.service, user_of)
     blocks.queue(default_concurrency_limit=None, max_size=512, api_open=False)
-    return gr.mount_gradio_app(app, blocks, path, **{**page_options(), **options})
+    mounted: "FastAPI" = gr.mount_gradio_app(app, blocks, path, **{**page_options(), **options})
+    return mounted
 
 
 def _header(page: Page) -> Any:

@@ -49,7 +49,7 @@ def passage_html(chunks: Sequence[Chunk], cited: str, quote: str) -> str:
 def chunk_html(chunk: Chunk, marked: Span | None = None) -> str:
     """A chunk's text as paragraphs, list items or a table, the span [start, end) of it marked."""
     if chunk.kind is ChunkKind.FAULT_REPORT:
-        return _report(chunk.text, marked)
+        return report_html(chunk.text, marked)
     if chunk.kind is ChunkKind.TABLE:
         return _table(chunk.text, marked)
     return _lines(chunk.text, marked)
@@ -96,11 +96,12 @@ def _table(text: str, marked: Span | None) -> str:
     return f'<div class="fc-scroll"><table class="fc-table">{"".join(rows)}</table></div>'
 
 
-def _report(text: str, marked: Span | None) -> str:
+def report_html(text: str, marked: Span | None = None, extra: str = "") -> str:
+    """A fault report: its first line's facts as chips (with the HTML `extra` behind them), the rest as fields."""
     lines = list(_spans(text, "\n"))
     first, last = lines[0]
     facts = "".join(f"<li>{marked_html(text, a, b, marked)}</li>" for a, b in _spans(text, " | ", first, last))
-    return f'<ul class="fc-facts">{facts}</ul>{_fields(text, lines[1:], marked)}'
+    return f'<ul class="fc-facts">{facts}{f"<li>{extra}</li>" if extra else ""}</ul>{_fields(text, lines[1:], marked)}'
 
 
 def _fields(text: str, lines: Sequence[Span], marked: Span | None) -> str:

@@ -15,11 +15,16 @@ from copilot.sentences import is_bullet, step_number
 from copilot.types import Answer, AnswerStatus, Citation, Warning
 from indexer.types import Hit, Source
 from ui.followups import follow_ups
+from ui.icons import icon
+from ui.passages import report_html
 from ui.words import Words
 
 _MARKER = re.compile(r"\s*\[(\d{1,3})\]")
 _FIELD = re.compile(r"^(?P<name>[^:：\[\]]{1,60}?)\s*[:：]\s*(?P<value>.*)$", re.DOTALL)
-_STEP_MARK = re.compile(r"^\s*(?:(?:step|步骤)\s*)?[(（\[]?(?:\d{1,3}|[a-zA-Z]|[①-⑳]|第[一二三四五六七八九十\d]{1,3}步)[.)）\]、:：]?\s*", re.I)
+_STEP_MARK = re.compile(
+    r"^\s*(?:(?:step|步骤)\s*)?[(（\[]?(?:\d{1,3}|[a-zA-Z]|[①-⑳]|第[一二三四五六七八九十\d]{1,3}步)[.)）\]、:：]?\s*",
+    re.I,
+)
 _LEAST_STEPS = 2
 _REFUSALS = {AnswerStatus.NO_EVIDENCE, AnswerStatus.OUT_OF_SCOPE, AnswerStatus.REFUSED_UNSAFE}
 
@@ -106,7 +111,7 @@ def warnings_html(warnings: Sequence[Warning], answer_id: str, words: Words) -> 
             f'data-number="{place}">{escape(where)}</button></li>'
         )
     return (
-        f'<div class="fc-warnings" role="alert"><h3><span aria-hidden="true">⚠</span> {escape(words("answer.warnings"))}'
+        f'<div class="fc-warnings" role="alert"><h3>{icon("warning")}{escape(words("answer.warnings"))}'
         f"</h3><ul>{''.join(rows)}</ul></div>"
     )
 
@@ -151,6 +156,9 @@ def _line(line: str, quotes: Mapping[int, str], answer_id: str, tick: bool, done
             f"<span>{_linked(rest, answer_id)}</span></label></li>"
         )
     if is_bullet(line):
+        if quoted := _report_of(line, quotes):
+            marker = _linked(" ".join(found[0] for found in _MARKER.finditer(line)), answer_id)
+            return "report", f'<li class="fc-report">{report_html(quoted, extra=marker)}</li>'
         return "item", f"<li>{_linked(line.lstrip(' •●○◦▪■□–—*·➢➤►▶√✓-'), answer_id)}</li>"
     if (field := _FIELD.match(_MARKER.sub("", line))) and _is_field(field["name"], line, quotes):
         value = line[line.index(field["value"][:1], field.end("name")) :] if field["value"] else ""
@@ -169,6 +177,14 @@ def _is_field(name: str, line: str, quotes: Mapping[int, str]) -> bool:
     return False
 
 
+def _report_of(line: str, quotes: Mapping[int, str]) -> str:
+    """The fault report that a line of the answer retells, where it stands as one in the quote; else ""."""
+    markers = [int(found[1]) for found in _MARKER.finditer(line)]
+    quoted = quotes.get(markers[0], "") if len(markers) == 1 else ""
+    first, _, rest = quoted.partition("\n")
+    return quoted if " | " in first and rest and all(_FIELD.match(row) for row in rest.split("\n")) else ""
+
+
 def _group(kind: str, rows: Sequence[str], words: Words, done: int, answer_id: str) -> str:
     inside = "".join(rows)
     if kind == "step":
@@ -179,6 +195,8 @@ def _group(kind: str, rows: Sequence[str], words: Words, done: int, answer_id: s
         )
     if kind == "item":
         return f'<ul class="fc-items">{inside}</ul>'
+    if kind == "report":
+        return f'<ul class="fc-reports">{inside}</ul>'
     if kind == "field":
         return f'<dl class="fc-fields">{inside}</dl>'
     return inside
@@ -215,9 +233,7 @@ def _lines(text: str) -> str:
 def place_words(source: Source, pages: tuple[int, int], words: Words) -> str:
     """ "HP-200 Hydraulic Press · page 13"."""
     first, last = pages
-    page = (
-        words("answer.page", page=first) if first == last else words("answer.pages", first=first, last=last)
-    )
+    page = words("answer.page", page=first) if first == last else words("answer.pages", first=first, last=last)
     return f"{source.title or source.document_id} · {page}"
 
 
@@ -236,11 +252,9 @@ def citations_html(citations: Sequence[Citation], answer_id: str, words: Words) 
             f'<li><button type="button" class="fc-card" data-fc="cite" data-answer="{escape(answer_id)}" '
             f'data-number="{citation.marker}"><span class="fc-marker">{citation.marker}</span>'
             f'<span class="fc-card-text"><b>{escape(place_words(source, citation.pages, words))}</b>'
-            f'<small>{escape(" · ".join(more))}</small><q>{escape(_shortened(citation.quote))}</q>{ocr}</span></button></li>'
+            f"<small>{escape(' · '.join(more))}</small><q>{escape(_shortened(citation.quote))}</q>{ocr}</span></button></li>"
         )
-    return (
-        f'<div class="fc-sources"><h4>{escape(words("answer.sources"))}</h4><ul>{"".join(cards)}</ul></div>'
-    )
+    return f'<div class="fc-sources"><h4>{escape(words("answer.sources"))}</h4><ul>{"".join(cards)}</ul></div>'
 
 
 def nearest_html(answer: Answer, words: Words) -> str:
@@ -248,9 +262,7 @@ def nearest_html(answer: Answer, words: Words) -> str:
     if answer.status is not AnswerStatus.NO_EVIDENCE or answer.citations or not answer.evidence:
         return ""
     cards = [_nearest_card(hit, place, answer.id, words) for place, hit in enumerate(answer.evidence)]
-    return (
-        f'<div class="fc-sources"><h4>{escape(words("answer.nearest"))}</h4><ul>{"".join(cards)}</ul></div>'
-    )
+    return f'<div class="fc-sources"><h4>{escape(words("answer.nearest"))}</h4><ul>{"".join(cards)}</ul></div>'
 
 
 def _nearest_card(hit: Hit, place: int, answer_id: str, words: Words) -> str:
@@ -316,28 +328,30 @@ def _actions(answer: Answer, words: Words, said: Said, can_report: bool) -> str:
     ident = escape(answer.id)
 
     def button(wanted: str, label: str, sign: str = "") -> str:
-        shown = f'<span aria-hidden="true">{sign}</span> ' if sign else ""
+        shown = icon(sign) if sign else ""
         return f'<button type="button" data-fc="{wanted}" data-answer="{ident}">{shown}{escape(label)}</button>'
 
     if said.verdict:
         verdict = f'<p class="fc-thanks" role="status">{escape(words("answer.thanks"))}</p>'
     else:
-        verdict = button("up", words("answer.good"), "👍") + (
-            f'<details class="fc-menu"><summary><span aria-hidden="true">👎</span> {escape(words("answer.bad"))}</summary>'
+        verdict = button("up", words("answer.good"), "up") + (
+            f'<details class="fc-menu"><summary>{icon("down")}{escape(words("answer.bad"))}</summary>'
             f'<div><label>{escape(words("answer.comment"))}<textarea rows="3" maxlength="2000"></textarea></label>'
             f"{button('down', words('answer.send'))}</div></details>"
         )
     gap = ""
     if answer.status is AnswerStatus.NO_EVIDENCE:
         thanks = f'<p class="fc-thanks" role="status">{escape(words("answer.gap_stored"))}</p>'
-        gap = thanks if said.gap else button("gap", words("answer.gap"), "⚑")
-    report = button("report", words("answer.report"), "✎") if can_report else ""
+        gap = thanks if said.gap else button("gap", words("answer.gap"), "flag")
+    report = button("report", words("answer.report"), "edit") if can_report else ""
     copied = escape(words("answer.copied"))
     copy = (
         f'<button type="button" data-fc="copy" data-answer="{ident}" data-done="{copied}">'
-        f'<span aria-hidden="true">⧉</span> {escape(words("answer.copy"))}</button>'
+        f"{icon('copy')}{escape(words('answer.copy'))}</button>"
     )
-    return f'<div class="fc-actions">{verdict}{gap}{copy}{button("print", words("answer.print"), "⎙")}{report}</div>'
+    return (
+        f'<div class="fc-actions">{verdict}{gap}{copy}{button("print", words("answer.print"), "print")}{report}</div>'
+    )
 
 
 def _follow(answer: Answer, words: Words) -> str:

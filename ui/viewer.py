@@ -98,7 +98,7 @@ def viewer_html(
     return (
         f'<div class="fc-viewer"><header><div class="fc-viewer-title"><small>{escape(place.label)}</small>'
         f"<h3>{title}</h3><small>{escape(number or _small(place, words))}</small></div>"
-        f'<nav>{buttons if of > 1 else ""}{_button("close", "✕", words("answer.close"))}</nav></header>{body}</div>'
+        f"<nav>{buttons if of > 1 else ''}{_button('close', '✕', words('answer.close'))}</nav></header>{body}</div>"
     )
 
 

@@ -15,6 +15,7 @@ from copilot.types import Answer, AnswerStatus, Question
 from finetune.errors import FinetuneError
 from indexer.errors import IndexerError
 from indexer.types import Chunk, DocumentRecord
+from ui.icons import icon
 from ui.render import Said, conversation_html, notice_html, pending_html, turn_html
 from ui.restore import restored
 from ui.session import Session
@@ -228,7 +229,9 @@ def build(page: "Page", session: Any) -> None:
     with gr.Row(elem_id="fc-chat"):
         with gr.Column(scale=5, min_width=340, elem_id="fc-main"):
             with gr.Row(elem_id="fc-bar", equal_height=True):
-                machine = gr.Dropdown([("All machines", _ALL)], value=_ALL, elem_id="fc-machine", scale=3, min_width=180)
+                machine = gr.Dropdown(
+                    [("All machines", _ALL)], value=_ALL, elem_id="fc-machine", scale=3, min_width=180
+                )
                 new = gr.Button("New conversation", elem_id="fc-new", scale=1, min_width=120)
                 mine = gr.Button("My questions", elem_id="fc-mine", scale=1, min_width=120)
             log = gr.HTML(elem_id="fc-log", js_on_load=_EVENTS, apply_default_css=False)
@@ -355,7 +358,7 @@ def _speak_html(words: Words) -> str:
     label = escape(words("chat.speak"))
     return (
         f'<button type="button" id="fc-speak" hidden aria-label="{label}" title="{label}" '
-        f'data-listening="{escape(words("chat.listening"))}">🎤</button>'
+        f'data-listening="{escape(words("chat.listening"))}">{icon("mic")}</button>'
     )
 
 
