@@ -106,7 +106,7 @@ def mount_page(
 
     blocks = make_page(service or app.state.service, user_of)
     blocks.queue(default_concurrency_limit=None, max_size=512, api_open=False)
-    mounted: "FastAPI" = gr.mount_gradio_app(app, blocks, path, **{**page_options(), **options})
+    mounted: FastAPI = gr.mount_gradio_app(app, blocks, path, **{**page_options(), **options})
     return mounted
 
 
