@@ -214,7 +214,21 @@ def _similar(args: argparse.Namespace) -> int:
 
 
 def _add_eval(parser: _Parser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="JSONL: question, answerable, document, page, expected")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="JSONL: question, answerable, document, page, expected, answer, route; - is stdin",
+    )
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="write a report with plots to this HTML file")
+    parser.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="compare with this evaluation; exit code 1 when worse"
+    )
+    parser.add_argument(
+        "--save-baseline",
+        action="store_true",
+        help="keep this one to compare with, in --baseline's FILE or in the home folder",
+    )
     _json(parser)
 
 
@@ -228,22 +242,28 @@ def _add_eval_answers(parser: _Parser) -> None:
     _generator(parser)
 
 
+def _eval_options(args: argparse.Namespace) -> Any:
+    from copilot.commands.eval import Options
+
+    return Options(args.html, args.baseline, args.save_baseline, args.as_json)
+
+
 def _eval_retrieval(args: argparse.Namespace) -> int:
     from copilot.commands import eval
 
-    return eval.retrieval(_settings(args), args.file, args.k, args.as_json)
+    return eval.retrieval(_settings(args), args.file, args.k, _eval_options(args))
 
 
 def _eval_answers(args: argparse.Namespace) -> int:
     from copilot.commands import eval
 
-    return eval.answers(_settings(args), args.file, args.generator, args.as_json)
+    return eval.answers(_settings(args), args.file, args.generator, _eval_options(args))
 
 
 def _eval_router(args: argparse.Namespace) -> int:
     from copilot.commands import eval
 
-    return eval.router(_settings(args), args.file, args.as_json)
+    return eval.router(_settings(args), args.file, _eval_options(args))
 
 
 def _add_gaps(parser: _Parser) -> None:
@@ -431,8 +451,8 @@ VERBS: Mapping[str, Verb] = {
     "route": Verb("say which kind of question each question is", _add_route, _route),
     "history": Verb("count past fault reports", _add_history, _history),
     "history similar": Verb("find the fault reports most like a text", _add_similar, _similar),
-    "eval retrieval": Verb("hit@1, hit@5 and MRR of the right page", _add_eval_retrieval, _eval_retrieval),
-    "eval answers": Verb("how many answers and refusals are right", _add_eval_answers, _eval_answers),
+    "eval retrieval": Verb("recall, hits, MRR and nDCG of the right page", _add_eval_retrieval, _eval_retrieval),
+    "eval answers": Verb("how right answers, citations and refusals are", _add_eval_answers, _eval_answers),
     "eval router": Verb("how many questions take the right route", _add_eval, _eval_router),
     "eval gaps": Verb("what was asked in vain, put together by machine and meaning", _add_gaps, _eval_gaps),
     "finetune run": Verb(

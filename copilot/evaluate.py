@@ -1,19 +1,28 @@
 """Scores of retrieval and of answers over questions with known places. Pure functions over what was found.
 
 A line of a question file has "question", and may have "id", "machine", "answerable" (true unless said otherwise),
-"document", "page" (a 1-based number, or a list of them) and "expected" (words that a right answer holds).
+"document", "page" (a 1-based number, or a list of them), "expected" (words that a right answer holds), "answer" (a
+whole reference answer), "route" or "kind", and "language".
 """
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from copilot.cite import is_verbatim
 from copilot.errors import CopilotError
-from copilot.types import Answer, AnswerStatus
-from indexer.types import Hit
+from copilot.text_scores import exact_match, rouge_l, token_f1
+from copilot.types import Answer, AnswerStatus, Citation
+from indexer.types import DocumentKind, Hit
+
+_MARKER = re.compile(r"\s*\[\d{1,3}\]")
+_STEP = re.compile(r"^\s*\d{1,3}[.)、]\s", re.MULTILINE)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 class GoldError(CopilotError):
@@ -31,24 +40,36 @@ class GoldQuestion:
     document: str | None = None
     pages: tuple[int, ...] = ()
     expected: str | None = None
+    answer: str | None = None
+    route: str | None = None
+    language: str | None = None
+
+    @property
+    def reference(self) -> str | None:
+        """What an answer's text is compared with: the whole reference answer, else the expected words."""
+        return self.answer or self.expected
 
 
 def gold_question(number: int, fields: Mapping[str, Any]) -> GoldQuestion:
     """A line of a question file. Raises GoldError naming the line and the field."""
     answerable, document, page = fields.get("answerable", True), fields.get("document"), fields.get("page")
-    expected = fields.get("expected")
+    expected, reference = fields.get("expected"), fields.get("answer")
+    route, language = fields.get("route", fields.get("kind")), fields.get("language")
     pages = page if isinstance(page, list) else [] if page is None else [page]
     for name, fits in (
         ("answerable", isinstance(answerable, bool)),
         ("document", document is None or isinstance(document, str)),
         ("expected", expected is None or isinstance(expected, str)),
+        ("answer", reference is None or isinstance(reference, str)),
+        ("route" if "route" in fields else "kind", route is None or isinstance(route, str)),
+        ("language", language is None or isinstance(language, str)),
         ("page", all(isinstance(one, int) and not isinstance(one, bool) and one >= 1 for one in pages)),
     ):
         if not fits:
             raise GoldError(f'line {number}: "{name}" is {fields[name]!r}, which makes no sense here; mend the line')
     return GoldQuestion(
         str(fields.get("id", number)), fields["question"], fields.get("machine") or None, answerable,
-        document or None, tuple(pages), expected or None,
+        document or None, tuple(pages), expected or None, reference or None, route or None, language or None,
     )  # fmt: skip
 
 
@@ -76,6 +97,81 @@ def right_rank(gold: GoldQuestion, hits: Sequence[Hit]) -> int | None:
         ):
             return hit.rank
     return None
+
+
+def retrieval_values(gold: GoldQuestion, hits: Sequence[Hit], k: int) -> dict[str, float]:
+    """A question's retrieval measures, each 0..1, over its first k hits.
+
+    `hit@1`, `hit@5`, `hit@k`: a right page among the first hits; `recall@k`: share of the right pages covered;
+    `mrr`: reciprocal rank of the first right hit; `ndcg@k`: a hit gains 1 when it covers a right page that none before
+    it covers (Järvelin and Kekäläinen 2002). Without pages, the document is the one right place.
+    """
+    wanted = set(gold.pages) or {0}
+    left, gains = set(wanted), []
+    for hit in hits[:k]:
+        first, last = hit.chunk.pages
+        right = same_document(gold.document or "", hit.chunk.source.document_id)
+        covered = {page for page in left if right and (page == 0 or first <= page <= last)}
+        left -= covered
+        gains.append(1.0 if covered else 0.0)
+    rank = right_rank(gold, hits[:k])
+    ideal = sum(1 / math.log2(place + 2) for place in range(min(len(wanted), k)))
+    return {
+        "hit@1": float(rank == 1),
+        "hit@5": float(rank is not None and rank <= 5),
+        f"hit@{k}": float(rank is not None),
+        f"recall@{k}": 1 - len(left) / len(wanted),
+        "mrr": 1 / rank if rank else 0.0,
+        f"ndcg@{k}": sum(gain / math.log2(place + 2) for place, gain in enumerate(gains)) / ideal,
+    }
+
+
+def answer_values(gold: GoldQuestion, answer: Answer, texts: Mapping[str, str]) -> dict[str, float]:
+    """A question's answer measures, each 0..1, those that make sense for it.
+
+    Of an answerable question: `answered`; `expected` (its expected words stand in the answer); `em`, `f1`, `rouge_l`
+    of the text against the reference; `cited` (some citation names the right page) and `cited_precision` (share of the
+    citations that do). Of an unanswerable one: `refused`. Of any with citations: `citation_precision` (share of quotes
+    that stand verbatim in their passage; `texts` maps chunk ids to passages) and `numbers_supported` (every number of
+    the text stands in a quote, a warning or the question).
+    """
+    given = answer.status is AnswerStatus.ANSWERED
+    values: dict[str, float] = {}
+    if not gold.answerable:
+        values["refused"] = float(not given)
+    else:
+        values["answered"] = float(given)
+        if gold.expected:
+            values["expected"] = float(holds(answer, gold.expected))
+        if gold.reference:
+            text = _without_markers(answer.text) if given else ""
+            values["em"] = exact_match(gold.reference, text)
+            values["f1"] = token_f1(gold.reference, text)
+            values["rouge_l"] = rouge_l(gold.reference, text)
+        if gold.document:
+            right = [_points(gold, citation) for citation in answer.citations]
+            values["cited"] = float(any(right))
+            if right:
+                values["cited_precision"] = sum(right) / len(right)
+    if answer.citations:
+        verbatim = [is_verbatim(c.quote, texts.get(c.chunk_id, "")) for c in answer.citations]
+        values["citation_precision"] = sum(verbatim) / len(verbatim)
+        # What is counted from fault reports stands in no quote.
+        if given and all(c.source.kind is not DocumentKind.FAULT_REPORT for c in answer.citations):
+            values["numbers_supported"] = float(not unsupported_numbers(answer))
+    return values
+
+
+def unsupported_numbers(answer: Answer) -> list[str]:
+    """Numbers of the text that stand in no quote, no warning and not in the question; steps' own numbers do not count."""
+    held = [*(c.quote for c in answer.citations), *(w.text for w in answer.warnings), answer.question.text]
+    known = set(_NUMBER.findall(unicodedata.normalize("NFKC", " ".join(held))))
+    said = _NUMBER.findall(unicodedata.normalize("NFKC", _STEP.sub("", _without_markers(answer.text))))
+    return [number for number in said if number not in known]
+
+
+def _without_markers(text: str) -> str:
+    return _MARKER.sub("", text).strip()
 
 
 def same_document(expected: str, found: str) -> bool:
@@ -153,10 +249,13 @@ def holds(answer: Answer, expected: str) -> bool:
 
 
 def _cites(gold: GoldQuestion, answer: Answer) -> bool:
-    return any(
-        same_document(gold.document or "", citation.source.document_id)
-        and (not gold.pages or any(citation.pages[0] <= page <= citation.pages[1] for page in gold.pages))
-        for citation in answer.citations
+    return any(_points(gold, citation) for citation in answer.citations)
+
+
+def _points(gold: GoldQuestion, citation: Citation) -> bool:
+    """Whether a citation names the right document and a right page."""
+    return same_document(gold.document or "", citation.source.document_id) and (
+        not gold.pages or any(citation.pages[0] <= page <= citation.pages[1] for page in gold.pages)
     )
 
 

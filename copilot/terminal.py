@@ -67,8 +67,8 @@ def one_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A callback (stage, done, total): a bar per stage on a terminal, else one plain line per stage."""
+def progress(plain: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+    """A callback (stage, done, total): a bar per stage on a terminal, else one plain line per stage, if `plain`."""
     if _is_terminal(sys.stderr):
         with _bars() as tell:
             yield tell
@@ -76,7 +76,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     said: set[str] = set()
 
     def tell_plainly(stage: str, done: int, total: int) -> None:
-        if stage not in said and (total or stage in ("scan", "verify")):
+        if plain and stage not in said and (total or stage in ("scan", "verify")):
             said.add(stage)
             note(_STAGES.get(stage, stage) + (f" ({total})" if total and stage != "scan" else ""))
 

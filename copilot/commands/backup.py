@@ -14,7 +14,7 @@ def backup(settings: Settings, file: Path, as_json: bool) -> int:
     """Pack the home folder into one file."""
     from copilot import backup
 
-    with terminal.progress() as tell:
+    with terminal.progress(plain=False) as tell:
         made = backup.backup(settings.home, file, tell)
     return _told(made, "Backed up", as_json)
 
@@ -23,7 +23,7 @@ def restore(settings: Settings, file: Path, force: bool, as_json: bool) -> int:
     """Make the home folder out of a backup, whole or not at all."""
     from copilot import backup
 
-    with terminal.progress() as tell:
+    with terminal.progress(plain=False) as tell:
         made = backup.restore(file, settings.home, force, tell)
     return _told(made, f"Restored into {settings.home}", as_json)
 

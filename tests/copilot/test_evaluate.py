@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from copilot.evaluate import GoldError, gold_question, right_rank, same_document, score_retrieval
+from copilot.evaluate import GoldError, gold_question, retrieval_values, right_rank, same_document, score_retrieval
 from indexer.types import Chunk, ChunkKind, DocumentKind, Hit, Source, Stage
 
 
@@ -36,6 +38,20 @@ def test_scores_by_hand():
     assert scores.ranks == {"1": 1, "2": 2, "3": None}
 
 
+def test_measures_of_one_question_by_hand():
+    question = gold(1, document="a.pdf", page=[3, 8])
+    found = hits(("a.pdf", 1, 1), ("a.pdf", 3, 4), ("b.pdf", 8, 8), ("a.pdf", 3, 3), ("a.pdf", 8, 8))
+    values = retrieval_values(question, found, 5)
+    assert (values["hit@1"], values["hit@5"], values["recall@5"], values["mrr"]) == (0, 1, 1, 1 / 2)
+    ideal = 1 + 1 / math.log2(3)
+    assert values["ndcg@5"] == pytest.approx(
+        (1 / math.log2(3) + 1 / math.log2(6)) / ideal
+    )  # the second page 3 adds nothing
+    assert retrieval_values(question, found, 4)["recall@4"] == 1 / 2
+    assert retrieval_values(gold(2, document="a.pdf"), found, 5)["ndcg@5"] == 1
+    assert set(retrieval_values(gold(3, document="c.pdf"), found, 5).values()) == {0.0}
+
+
 def test_hits_beyond_k_do_not_count():
     far = hits(*[("b.pdf", 1, 1)] * 6, ("a.pdf", 1, 1))
     question = gold(1, document="a.pdf")
@@ -50,7 +66,8 @@ def test_documents_are_one_when_another_folder_was_indexed():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"page": 0}, {"page": "3"}, {"document": 5}, {"answerable": "no"}, {"page": [True]}]
+    "fields",
+    [{"page": 0}, {"page": "3"}, {"document": 5}, {"answerable": "no"}, {"page": [True]}, {"answer": 3}, {"kind": 1}],
 )
 def test_expectations_that_make_no_sense_are_named(fields):
     with pytest.raises(GoldError, match="line 4"):

@@ -271,7 +271,7 @@ def test_the_router_learns_from_its_routes_and_answers(cli, router, tmp_path):
     )
     code, out, err = cli("eval", "router", path, "--json")
     assert code == 3 and len(err.splitlines()) == 1
-    assert list(json.loads(out)) == EVALUATION and json.loads(out)["n"] == 2
+    assert list(json.loads(out))[: len(EVALUATION)] == EVALUATION and json.loads(out)["n"] == 2
 
 
 def test_feedback_teaches_the_router(cli, router):
