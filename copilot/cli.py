@@ -150,13 +150,14 @@ def _add_ask(parser: _Parser) -> None:
     for add in (_questions, _machine, _generator, _json):
         add(parser)
     parser.add_argument("--log-gap", action="store_true", help="note the question where the documents do not answer it")
+    parser.add_argument("--more", action="store_true", help="with the rest of the sections quoted")
 
 
 def _ask(args: argparse.Namespace) -> int:
     from copilot.commands import ask
 
     return ask.ask(
-        _settings(args), args.words, args.file, args.machine, args.generator, args.as_json, args.log_gap
+        _settings(args), args.words, args.file, args.machine, args.generator, args.as_json, args.log_gap, args.more
     )  # fmt: skip
 
 

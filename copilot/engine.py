@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from copilot import cite, safety
+from copilot.generate.detail import more_of
 from copilot.generate.extractive import ExtractiveGenerator
 from copilot.protocols import Generator, Judge, Knowledge, Reranker, Retriever
 from copilot.types import Answer, AnswerStatus, Citation, Evidence, Piece, Question, Understanding
@@ -67,7 +68,7 @@ class Copilot:
         hits, evidence = self._search(understanding, clock)
         if evidence.score < self._judge.threshold and understanding.sure:
             # The route may have been wrong, or its plan too narrow: everything is searched before the answer is no.
-            everywhere = replace(understanding, plan=RetrievalPlan(k=understanding.plan.k), form=AnswerForm.AUTO)
+            everywhere = replace(understanding, plan=RetrievalPlan(k=understanding.plan.k))
             others, found = self._search(everywhere, clock)
             if found.score >= self._judge.threshold:
                 understanding, hits, evidence = everywhere, others, found
@@ -104,6 +105,19 @@ class Copilot:
             evidence_score=evidence.score,
             withheld=tuple(one.sentence for one in gate.withheld),
         )
+
+    def more(self, answer: Answer) -> Answer:
+        """An answer with the rest of the sections it quotes; the same answer when it quotes nothing or all of them."""
+        chunks = self._cited(answer.citations, answer.evidence)
+        gate = Gate(answer.understanding.language, lambda cited: self._cited(cited, answer.evidence))
+        pieces = list(gate.through(more_of(answer, chunks, self._knowledge)))
+        added = tuple(citation for piece in pieces for citation in piece.citations)
+        if not added:
+            return answer
+        text = f"{answer.text}\n\n{''.join(piece.text for piece in pieces).strip()}"
+        citations = (*answer.citations, *added)
+        cite.check(text, citations, self._cited(citations, answer.evidence))
+        return replace(answer, text=text, citations=citations)
 
     def _search(self, understanding: Understanding, clock: _Clock) -> tuple[Sequence[Hit], Evidence]:
         with clock.stage("retrieve"):

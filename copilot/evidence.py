@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from copilot.protocols import Rarity
-from copilot.scoring import GENERIC, HISTORY_WORDS, term_weights
+from copilot.scoring import GENERIC, HISTORY_WORDS, is_about_the_past, term_weights
 from copilot.types import Evidence, Understanding
 from finetune.types import AnswerForm
 from indexer.analysis import fold, is_chinese, stem, tokens
@@ -26,6 +26,9 @@ _WORDS_SAY = 0.55  # share of the words in the score, the rest being the meaning
 _UNREAD_CHINESE_SAY = 0.75  # the same for a Chinese question when the encoder knows no Chinese
 _PROPER = re.compile(r"(?<![.!?。]\s)(?<!^)\b[A-Z][a-z]{2,}\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+# The last characters of Chinese words for equipment: one that no hit holds names a thing that is not in the plant.
+_EQUIPMENT = frozenset("塔炉窑泵阀罐釜桶箱柜仪梯车吊缸轴轮链筛磨钻锯床钳钩辊")
+_SURELY_MEANT = 0.8  # meaning from which a passage in the other language is about that thing all the same
 # Words of questions that documents seldom repeat: their absence says nothing.
 _ASKING_WORDS = """
 often much many long mean means cause causes fix solve repair happen explain describe difference purpose function
@@ -74,7 +77,7 @@ class EvidenceJudge:
         past = understanding.form is AnswerForm.HISTORY and any(
             hit.chunk.kind is ChunkKind.FAULT_REPORT for hit in hits
         )
-        if past and all(term in HISTORY_WORDS or term.isdigit() for term in understanding.terms):
+        if past and all(is_about_the_past(term) or term.isdigit() for term in understanding.terms):
             return Evidence(1.0, {"history": 1.0})  # nothing is asked but what the table counts
         top = list(hits[:_TOP])
         bags = [_bag(hit) for hit in hits]
@@ -96,6 +99,8 @@ class EvidenceJudge:
             and coverages.index(coverage) == cosines.index(max(cosines))
         )
         unknown = self._unknown_names(understanding, missing) if same_language else 0.0
+        if meaning < _SURELY_MEANT and any(term in _EQUIPMENT for term in missing) and same_language:
+            unknown = 1.0
         numbers = _missing_numbers(understanding, top) if same_language else 0.0
         score += 0.05 * agree - 0.25 * unknown - 0.2 * numbers
         parts = {

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from copilot.generate.quoting import header_of
 from copilot.scoring import GENERIC
 from copilot.sentences import Unit, UnitKind, split
+from copilot.table_values import header_of
 from copilot.units import quantities
 from indexer.analysis import UNITS, fold, holds_chinese, question_tokens
 from indexer.types import Chunk, ChunkKind

@@ -137,6 +137,8 @@ CONVERSIONS = {
     "lbf·in": ("Nm",), "kW": ("hp",), "hp": ("kW",), "l": ("gal",), "gal": ("l",), "kg": ("lb",), "lb": ("kg",),
 }  # fmt: skip
 """What a value is also given in, by its unit."""
+_METRIC = frozenset(("MPa", "bar", "°C", "mm", "m", "Nm", "kW", "l", "kg"))
+"""What a Chinese reader is given: no inches, pounds or degrees Fahrenheit."""
 
 
 def convert(value: float, unit: str, into: str) -> float:
@@ -175,7 +177,7 @@ CONVERTED = re.compile(r"\s*[(（](?:converted|换算)[:：]\s*(?P<pairs>[^()（
 _VALUE = re.compile(r"(?P<number>[-+±]?\d[\d.,]*(?:\s*(?:–|~|to|至|到|-)\s*-?\d[\d.,]*)?)\s*(?P<unit>\S.*)")
 
 
-def converted(number: str, unit: str) -> str:
+def converted(number: str, unit: str, language: str = "en") -> str:
     """A value with what it is in the units used beside its own; "" when there are none, or it is no plain number.
 
     >>> converted("6", "bar"), converted("10–20", "℃")
@@ -184,8 +186,9 @@ def converted(number: str, unit: str) -> str:
     found = measure(unit)
     if found is None or found.symbol not in CONVERSIONS or not re.fullmatch(_VALUE.pattern, f"{number} {unit}"):
         return ""
-    others = [f"{_given(number, found.symbol, other)} {other}" for other in CONVERSIONS[found.symbol]]
-    return " ≈ ".join([f"{number} {found.symbol}", *others])
+    wanted = [other for other in CONVERSIONS[found.symbol] if language != "zh" or other in _METRIC]
+    others = [f"{_given(number, found.symbol, other)} {other}" for other in wanted]
+    return "" if not others else " ≈ ".join([f"{number} {found.symbol}", *others])
 
 
 def conversions(pairs: str) -> list[tuple[str, list[str]]]:

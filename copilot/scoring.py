@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 from copilot.protocols import Rarity
 from copilot.sentences import Unit, UnitKind, split
+from copilot.table_values import Cell, record_cells, row_cells
 from copilot.types import Understanding
 from copilot.units import asks_for_value, dimensions_asked, has_number, quantities, states_interval
 from finetune.types import AnswerForm
-from indexer.analysis import tokens
+from indexer.analysis import question_tokens, tokens
 from indexer.protocols import Embedder
 from indexer.types import Chunk, ChunkKind, Hit
 
@@ -40,6 +41,24 @@ year month ever downtim caus code alarm error machin most frequent common recent
 最近 近一 一次 今年 去年 停机 机时 时间
 """
 HISTORY_WORDS = frozenset(_HISTORY_WORDS.split())
+
+
+def is_about_the_past(term: str) -> bool:
+    """Whether a token of a question only asks about the past; single Chinese characters are parts of such words."""
+    return term in HISTORY_WORDS or (
+        len(term) == 1 and not term.isascii() and any(term in word for word in HISTORY_WORDS)
+    )
+
+
+_ASKS_CODE = re.compile(
+    r"\b(?:which|what) (?:\w+ )?(?:parameters?|settings?|function codes?|menu items?|codes?|registers?)\b|"
+    r"哪个(?:参数|功能码|代码)|(?:参数|功能码|代码)(?:是|号是)?(?:哪|什么|多少)|什么参数|哪一?个?参数",
+    re.IGNORECASE,
+)
+_CODE_CELL = re.compile(
+    r"[A-Za-z]{1,4}\s?\d{0,3}(?:\s?[-_.]\s?\d{1,4}){1,2}|[A-Za-z]{1,4}\d{1,5}|[$#]\d{1,5}|0x[0-9A-Fa-f]+"
+)
+_LABEL_SAYS = 0.3
 _MEANING_UNITS = 14
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", ")", "”", "…")
 _PRONOUN = re.compile(
@@ -108,6 +127,8 @@ class UnitScorer:
         self._rarity = rarity
         self._dimensions = dimensions_asked(understanding.text)
         form = understanding.form
+        self._wants_code = bool(_ASKS_CODE.search(understanding.text))
+        self._records: dict[str, list[Cell]] = {}
         self._wants_interval = form is AnswerForm.INTERVALS
         self._wants_value = form is AnswerForm.VALUE or (form is AnswerForm.AUTO and asks_for_value(understanding.text))
 
@@ -158,10 +179,14 @@ class UnitScorer:
 
     def _bonus(self, candidate: Candidate, overlaps: bool) -> float:
         text, bonus = candidate.unit.text, 0.0
+        cells = self._cells(candidate)
+        bonus += _LABEL_SAYS * self._named_by(cells)
+        if self._wants_code and any(_CODE_CELL.fullmatch(cell.text.strip()) for cell in cells):
+            bonus += 0.3
         if self._wants_value:
-            found = quantities(text)
+            found = quantities(" ; ".join(cell.value for cell in cells) if cells else text)
             if self._dimensions and any(quantity.dimension in self._dimensions for quantity in found):
-                bonus += 0.35
+                bonus += 0.5
             elif found or has_number(text):
                 bonus += 0.15 if not self._dimensions else 0.05
         if self._wants_interval and states_interval(text):
@@ -178,6 +203,26 @@ class UnitScorer:
         if text.rstrip().endswith(("?", "？")):
             bonus -= 0.15
         return bonus if overlaps or bonus < 0 else 0.6 * bonus
+
+    def _cells(self, candidate: Candidate) -> list[Cell]:
+        if candidate.unit.kind is UnitKind.ROW:
+            return row_cells(candidate.chunk, candidate.unit)
+        if candidate.unit.kind is UnitKind.FIELD and candidate.chunk.kind is ChunkKind.TABLE:
+            if candidate.chunk.id not in self._records:
+                self._records[candidate.chunk.id] = record_cells(split(candidate.chunk.text, candidate.chunk.kind))
+            return self._records[candidate.chunk.id]
+        return []
+
+    def _named_by(self, cells: Sequence[Cell]) -> float:
+        """How exactly a cell is what the question speaks of, 0..1: all of its words asked for, and many of those asked."""
+        asked = set(self._understanding.terms)
+        best = 0.0
+        for cell in cells:
+            words = {token for token in question_tokens(cell.text) if token not in GENERIC and not token.isdigit()}
+            shared = len(words & asked)
+            if len(words) > 1 and shared:
+                best = max(best, (shared / len(words)) * min(1.0, 2 * shared / max(1, len(asked))))
+        return best
 
     def _add_meaning(self, scored: list[Candidate]) -> list[Candidate]:
         """Add the cosine of the question to the best units; some of each good hit, so that a paraphrase has a chance."""

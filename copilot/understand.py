@@ -223,8 +223,18 @@ def _unknown_codes(text: str, matched: set[str], machines: Sequence[str]) -> tup
     return tuple(dict.fromkeys(out))
 
 
+_FRAME = re.compile(
+    r"\b(?:what|which) (?:special )?(?:tools?|parts?|materials?|equipment)\b(?=.*\b(?:need|required?|necessary|use|used)\b)|"
+    r"(?:需要|要用|用到?|准备)(?:什么|哪些)(?:工具|备件|材料)|"
+    r"多长时间|多少时间|多久|是?多少|[几一](?:次|回)|怎么[办样]?|怎样|如何|为什么|为何|是?什么(?:意思|原因|时候)?|哪[些个]|"
+    r"应该?|可以|能否|是否|请问",
+    re.IGNORECASE,
+)
+
+
 def _terms(text: str, mentioned: str) -> tuple[str, ...]:
     """The informative tokens of a question; what names its machine is a filter already."""
+    text = _FRAME.sub(" ", text)  # what is asked for, not what the question is about
     named = set(question_tokens(mentioned)) if mentioned else set()
     kept = tuple(token for token in question_tokens(text) if token not in named)
     return kept or tuple(question_tokens(text))

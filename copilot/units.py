@@ -43,6 +43,7 @@ for _dimension, _names in {
     "volume": "l ml cc 升 毫升 liter litre liters litres",
     "resistance": "ohm kohm mohm ω 欧 欧姆 兆欧 ohms",
     "share": "% ‰ percent",
+    "flow": "l/min m3/h m3/min m³/min m³/h 升/分",
 }.items():
     for _name in _names.split():
         _DIMENSIONS.setdefault(_name, _dimension)
@@ -67,6 +68,7 @@ _ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                  r"when|schedule)\b|多久|时间|间隔|周期|寿命|等待"),
         ("volume", r"\b(?:volume|capacity|how much (?:oil|coolant|water|fluid|fuel)|litres?|liters?)\b|容量|"
                    r"容积|油量|加多少"),
+        ("flow", r"\b(?:per (?:minute|hour)|flow rate|delivery rate|delivers?)\b|流量|排量|每分钟|每小时"),
         ("resistance", r"\b(?:resistance|ohms?)\b|电阻|阻值"),
         ("share", r"\b(?:percent|percentage|humidity|ratio|concentration)\b|百分|湿度|浓度|比例"),
     )

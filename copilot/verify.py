@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from copilot.cite import markers
-from copilot.generate.quoting import header_of
 from copilot.grounding import facts, lacking
 from copilot.measures import CONVERTED, conversions, follows
 from copilot.sentences import is_bullet, sentence_spans, step_number
+from copilot.table_values import header_of
 from copilot.types import Citation, Piece
 from copilot.wording import is_frame, say
 from indexer.analysis import fold

@@ -53,6 +53,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "withheld_one": "1 sentence was withheld: the documents do not bear it out.",
         "withheld": "{count} sentences were withheld: the documents do not bear them out.",
         "partly": "The documents do not say more.",
+        "more_from": "More from {heading}:",
         "converted": " (converted: {pairs})",
     },
     "zh": {
@@ -101,6 +102,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "withheld_one": "有 1 句话未显示：文档中没有依据。",
         "withheld": "有 {count} 句话未显示：文档中没有依据。",
         "partly": "文档中没有更多说明。",
+        "more_from": "{heading}，更多内容：",
         "converted": "（换算：{pairs}）",
     },
 }

@@ -16,11 +16,11 @@ from copilot.errors import CopilotError
 
 if TYPE_CHECKING:
     from copilot.engine import Copilot
-    from copilot.types import Turn
+    from copilot.types import Answer, Turn
     from indexer.store import Index
 
 _REMEMBERED = 8  # turns of a conversation
-_HELP = "Ask a question. /machine NAME keeps to one machine, /machine alone to none; /quit or Ctrl-D ends."
+_HELP = "Ask a question. /machine NAME keeps to one machine, /machine alone to none; /more tells more; /quit or Ctrl-D ends."
 
 
 @contextlib.contextmanager
@@ -41,8 +41,12 @@ def ask(
     generator: str | None,
     as_json: bool,
     log_gap: bool = False,
+    more: bool = False,
 ) -> int:
-    """Answer one question, or every line of a file; with `log_gap`, note what the documents do not answer."""
+    """Answer one question, or every line of a file; with `log_gap`, note what the documents do not answer.
+
+    With `more`, the rest of the sections quoted follows each answer.
+    """
     question = one_question(words, file)
     from copilot.cite import answer_to_json, answer_to_text
     from copilot.types import Question
@@ -51,6 +55,7 @@ def ask(
         chosen = known_machine(machine, index.machines())
         if question is not None:
             answer = copilot.ask(Question(question, chosen))
+            answer = copilot.more(answer) if more else answer
             if as_json:
                 terminal.write_json(answer_to_json(answer))
             else:
@@ -62,6 +67,7 @@ def ask(
         def reply(line: AskedLine) -> None:
             # A machine that nobody knows is answered, not refused: the answer says which machines there are.
             answer = copilot.ask(Question(line.question, line.machine or chosen))
+            answer = copilot.more(answer) if more else answer
             if as_json:
                 given = {} if line.id is None else {"id": line.id}
                 terminal.write_json({**answer_to_json(answer), **given})
@@ -82,6 +88,7 @@ def chat(settings: Settings, machine: str | None, generator: str | None) -> int:
     with opened_copilot(settings, generator) as (copilot, index):
         chosen = known_machine(machine, index.machines())
         earlier: tuple[Turn, ...] = ()
+        answer: Answer | None = None
         if sys.stdin.isatty():
             terminal.note(_HELP)
         for text in _inputs():
@@ -91,6 +98,8 @@ def chat(settings: Settings, machine: str | None, generator: str | None) -> int:
                 if text == "/machine" or text.startswith("/machine "):
                     chosen = known_machine(text.removeprefix("/machine").strip() or None, index.machines())
                     terminal.note(f"Machine: {chosen or 'all'}")
+                elif text == "/more" and answer is not None:
+                    terminal.write("\n" + answer_to_text(copilot.more(answer)) + "\n")
                 elif text.startswith("/"):
                     terminal.note(_HELP)
                 else:

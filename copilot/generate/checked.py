@@ -149,12 +149,13 @@ class CheckedGenerator:
         """The standby's answer, its markers counted on from `after`; the note only if there is one."""
         for piece in self._standby.generate(understanding, evidence):
             if note:
-                yield Piece(note, generator=name)
+                yield Piece(note, generator=name, ours=True)
                 note = ""
-            yield Piece(
-                _BRACKETED.sub(lambda found: f"[{int(found[1]) + after}]", piece.text),
-                tuple(replace(citation, marker=citation.marker + after) for citation in piece.citations),
-                name,
+            yield replace(
+                piece,
+                text=_BRACKETED.sub(lambda found: f"[{int(found[1]) + after}]", piece.text),
+                citations=tuple(replace(citation, marker=citation.marker + after) for citation in piece.citations),
+                generator=name,
             )
 
     def _passages(self, evidence: Sequence[Hit]) -> list[Chunk]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from copilot.generate.quoting import Quoter, cells_of
+from copilot.generate.quoting import Quoter
 from copilot.protocols import Knowledge
 from copilot.sentences import Unit, UnitKind, split
+from copilot.table_values import cells_of
 from copilot.types import Piece, Understanding
 from copilot.wording import say
 from indexer.codes import fold_code, line_definition, normal_forms

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from copilot.generate.codes import answer_codes, definitions
 from copilot.generate.history import answer_history, last_repair, reports_among
 from copilot.generate.passages import answer_passages, protection_rules
+from copilot.generate.precautions import answer_what_to_mind, asks_what_to_mind
 from copilot.generate.procedures import answer_procedure
 from copilot.generate.quoting import Quoter, report_piece
 from copilot.protocols import Knowledge, Rarity
 from copilot.scoring import Candidate, UnitScorer
 from copilot.sentences import UnitKind
 from copilot.types import Piece, Understanding
+from copilot.units import asks_for_value, dimensions_asked
 from copilot.wording import say
 from finetune.types import AnswerForm
+from indexer.analysis import question_tokens
 from indexer.protocols import Embedder
-from indexer.types import ChunkKind, Hit
+from indexer.types import ChunkKind, Hit, Stage
 
 _HOW = re.compile(
     r"\bhow (?:do|to|can|should|must|is|are|does)\b|\bsteps?\b|\bprocedure\b|如何|怎么|怎样|步骤|流程", re.IGNORECASE
@@ -34,7 +38,7 @@ class ExtractiveGenerator:
     name = "extractive"
 
     def __init__(
-        self, knowledge: Knowledge, embedder: Embedder | None = None, rarity: Rarity | None = None, *, depth: int = 6
+        self, knowledge: Knowledge, embedder: Embedder | None = None, rarity: Rarity | None = None, *, depth: int = 8
     ) -> None:
         self._knowledge = knowledge
         self._embedder = embedder
@@ -46,7 +50,10 @@ class ExtractiveGenerator:
 
     def generate(self, understanding: Understanding, evidence: Sequence[Hit]) -> Iterator[Piece]:
         """See `copilot.protocols.Generator`."""
-        quoter = Quoter(understanding.language)
+        wants_value = understanding.form is AnswerForm.VALUE or (
+            understanding.form is AnswerForm.AUTO and asks_for_value(understanding.text)
+        )
+        quoter = Quoter(understanding.language, convert=dimensions_asked(understanding.text) if wants_value else None)
         yield from self._pieces(understanding, evidence, quoter)
         yield from quoter.notes()
 
@@ -68,6 +75,8 @@ class ExtractiveGenerator:
                 found = True
                 yield piece
             if found:
+                if form is AnswerForm.STEPS:
+                    yield from self._beyond_the_code(understanding, evidence, quoter)
                 if form in (AnswerForm.CAUSES, AnswerForm.AUTO):
                     yield from last_repair(understanding, self._knowledge, quoter)
                 return
@@ -80,15 +89,27 @@ class ExtractiveGenerator:
             candidates = [candidate for candidate in candidates if candidate.overlap > 0 or self._embedder is not None]
             yield from answer_passages(understanding, candidates, quoter)
 
+    def _beyond_the_code(
+        self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter
+    ) -> Iterator[Piece]:
+        """The steps asked for beside a code ("alarm 62: how do I replace the cells?"), where a section has them."""
+        codes = {token for match in understanding.codes for token in question_tokens(match.written)}
+        asked = replace(understanding, terms=tuple(term for term in understanding.terms if term not in codes))
+        if len(asked.terms) > 1:
+            hits = [hit for hit in evidence if hit.stage is not Stage.CODE]
+            yield from answer_procedure(asked, self._candidates(asked, hits), self._knowledge, quoter, self._rarity)
+
     def _formed(self, understanding: Understanding, candidates: Sequence[Candidate], quoter: Quoter) -> Iterator[Piece]:
         """The answer in the form asked for; nothing when the evidence does not have it."""
         form = understanding.form
         if form is AnswerForm.HISTORY:
             yield from answer_history(understanding, candidates, self._knowledge, quoter)
+        elif asks_what_to_mind(understanding.text) and form is not AnswerForm.CAUSES:
+            yield from answer_what_to_mind(understanding, candidates, self._knowledge, quoter, self._rarity)
         elif form is AnswerForm.STEPS or (
             form in (AnswerForm.AUTO, AnswerForm.WARNINGS) and self._looks_like_steps(understanding, candidates)
         ):
-            yield from answer_procedure(understanding, candidates, self._knowledge, quoter)
+            yield from answer_procedure(understanding, candidates, self._knowledge, quoter, self._rarity)
         elif candidates and candidates[0].chunk.kind is ChunkKind.FAULT_REPORT:
             best = [candidate.hit for candidate in candidates if candidate.score >= 0.8 * candidates[0].score]
             for chunk in list(dict.fromkeys(reports_among(best)))[:2]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from copilot.generate.quoting import Quoter, report_piece
 from copilot.protocols import Knowledge
-from copilot.scoring import HISTORY_WORDS, Candidate
+from copilot.scoring import Candidate, is_about_the_past
 from copilot.types import Piece, Understanding
 from copilot.wording import say
 from indexer.analysis import fold
@@ -22,6 +22,9 @@ _MOST = re.compile(
 )
 _RELIABILITY = re.compile(r"\bmtbf\b|\bmttr\b|mean time|平均(?:故障|无故障|修复|维修|停机|间隔)", re.IGNORECASE)
 _DOWNTIME = re.compile(r"\bdowntime\b|\bdown for\b|\bhours lost\b|停机(?:时间|多久|了多)", re.IGNORECASE)
+_LAST = re.compile(
+    r"\b(?:last time|the last (?:one|repair|fault|report)|latest|most recent(?:ly)?)\b|上(?:一)?次|最近一次|上回"
+)
 _PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/.年]\s?(0?[1-9]|1[0-2])(?!\d))?")
 
 
@@ -179,10 +182,10 @@ def _chunks(
     names = " ".join(filter(None, (limits.machine, limits.code, limits.component, limits.failure_mode, limits.since)))
     said = fold(names)
     topics = [
-        term for term in understanding.terms if term not in said and not term.isdigit() and term not in HISTORY_WORDS
+        term for term in understanding.terms if term not in said and not term.isdigit() and not is_about_the_past(term)
     ]
     newest = [known for name in list(allowed)[:MAX_REPORTS] if (known := knowledge.chunk(name)) is not None]
-    if limits.named and not topics:
+    if limits.named and (not topics or (_LAST.search(understanding.text) and limits.code)):
         return newest
     top = max(best.values(), default=0.0)
     found = [chunks[chunk_id] for chunk_id, score in best.items() if top and score >= 0.5 * top]

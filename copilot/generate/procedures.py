@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Sequence
 
 from copilot.generate.quoting import Quoter
-from copilot.protocols import Knowledge
+from copilot.protocols import Knowledge, Rarity
 from copilot.scoring import Candidate, term_weights
 from copilot.sentences import Unit, UnitKind, split, step_number
 from copilot.types import Piece, Understanding
@@ -16,24 +18,64 @@ MAX_LINES = 60
 MAX_SENTENCES = 10
 NAMED_BY_HEADING = 0.4
 """Share of the question's weight that a heading must hold for its section to be taken as the procedure asked for."""
+MAX_NEEDED = 12
+_STEPS_SAY = 0.25
+_HIT_SAYS = 0.3
+_CLEARLY = 0.85
+_NEEDS = re.compile(
+    r"^\W*(?:(?:required|special|necessary|recommended) )?(?:tools?|(?:spare )?parts?|consumables?|materials?|equipment)"
+    r"(?:(?: and|,| or| required| needed| necessary| tools?| parts?| materials?| equipment)+)?\s*[:：]|"
+    r"\b(?:tools?|parts?|materials?|equipment)\b.{0,30}\b(?:needed|required|necessary)\b|"
+    r"\b(?:you (?:will )?need|is needed|are needed|is required|are required)\b|"
+    r"(?:所需|需要|准备|必备)(?:的)?(?:工具|备件|材料|耗材|零件)|(?:工具|备件|材料|耗材)\s*[:：]",
+    re.IGNORECASE,
+)
 _Placed = tuple[Chunk, Unit]
 
 
 def answer_procedure(
-    understanding: Understanding, candidates: Sequence[Candidate], knowledge: Knowledge, quoter: Quoter
+    understanding: Understanding,
+    candidates: Sequence[Candidate],
+    knowledge: Knowledge,
+    quoter: Quoter,
+    rarity: Rarity | None = None,
 ) -> Iterator[Piece]:
-    """The steps of the best section; nothing when none of the good sections holds a list of steps."""
-    for chunk in _sections(understanding, candidates):
+    """What the best section needs (tools, parts), then its steps; nothing when no good section holds a list of steps.
+
+    A section that is told in prose and is clearly the better one is not passed over for another's list.
+    """
+    without = 0.0
+    for score, chunk in ranked_sections(understanding, candidates, rarity):
         parts = knowledge.section(chunk.source.document_id, chunk.section) or [chunk]
         steps = _best_list(understanding, _lists(parts))
         if not steps:
+            without = max(without, score)
             continue
-        for part in dict.fromkeys(part for part, _ in steps):
-            yield from quoter.units(part, [unit for where, unit in steps if where == part])
+        numbered = any(unit.kind is UnitKind.STEP for _, unit in steps)
+        if score < (_CLEARLY if numbered else 1.0) * without:
+            break
+        told = [*_needed(parts, steps), *steps]
+        for part in dict.fromkeys(part for part, _ in told):
+            yield from quoter.units(part, [unit for where, unit in told if where == part])
         return
     told = _told_in_prose(understanding, candidates, knowledge)
     for part in dict.fromkeys(part for part, _ in told):
         yield from quoter.units(part, [unit for where, unit in told if where == part])
+
+
+def _needed(parts: Sequence[Chunk], steps: Sequence[_Placed]) -> list[_Placed]:
+    """The lines of the section before its steps that say which tools, parts and materials are needed."""
+    units = section_units(parts)
+    first = units.index(steps[0])
+    taken = {id(unit) for _, unit in steps}
+    out: list[_Placed] = []
+    for place, (part, unit) in enumerate(units[:first]):
+        if id(unit) in taken or part.kind is ChunkKind.WARNING or not _NEEDS.search(unit.text):
+            continue
+        out.append((part, unit))
+        if unit.text.rstrip().endswith((":", "：")):
+            out.extend(itertools.takewhile(lambda placed: placed[1].kind is UnitKind.ITEM, units[place + 1 : first]))
+    return list(dict.fromkeys(out))[:MAX_NEEDED]
 
 
 def _told_in_prose(
@@ -55,17 +97,19 @@ def _told_in_prose(
     if best is None:
         return []
     parts = knowledge.section(best.source.document_id, best.section) or [best]
-    return _without_repeats(parts)[:MAX_SENTENCES]
+    return section_units(parts)[:MAX_SENTENCES]
 
 
-def _sections(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Chunk]:
-    """A chunk of each of the sections worth a look, best first: those whose heading and steps speak of the question."""
+def ranked_sections(
+    understanding: Understanding, candidates: Sequence[Candidate], rarity: Rarity | None = None
+) -> list[tuple[float, Chunk]]:
+    """(score, a chunk) of up to three sections worth a look, best first: those that speak of the question most."""
     if not candidates:
         return []
     best: dict[tuple[str, int], tuple[float, Chunk]] = {}
     chunks = {candidate.chunk.id: candidate.chunk for candidate in candidates}
     weights = term_weights(
-        understanding.terms, (f"{' '.join(chunk.heading)} {chunk.text}" for chunk in chunks.values())
+        understanding.terms, (f"{' '.join(chunk.heading)} {chunk.text}" for chunk in chunks.values()), rarity
     )
     total = sum(weights.values()) or 1.0
     seen: set[str] = set()
@@ -76,26 +120,28 @@ def _sections(understanding: Understanding, candidates: Sequence[Candidate]) -> 
         seen.add(chunk.id)
         heading = set(tokens(" ".join(chunk.heading[-2:])))
         body = set(tokens(chunk.text))
-        score = candidate.score
+        score = candidate.score + _HIT_SAYS * candidate.hit.score
         score += 0.6 * sum(weight for term, weight in weights.items() if term in heading) / total
-        score += 0.4 * sum(weight for term, weight in weights.items() if term in body) / total
+        spoken_of = sum(weight for term, weight in weights.items() if term in body | heading) / total
+        score += 0.4 * spoken_of
         has_steps = sum(step_number(line) is not None for line in chunk.text.splitlines()) >= 2
-        score += 0.25 if chunk.kind is ChunkKind.PROCEDURE or has_steps else 0.0
+        if chunk.kind is ChunkKind.PROCEDURE or has_steps:  # a list about something else is no reason to take it
+            score += _STEPS_SAY * min(1.0, 2 * spoken_of)
         place = (chunk.source.document_id, chunk.section)
         if place not in best or score > best[place][0]:
             best[place] = (score, chunk)
     ranked = sorted(best.values(), key=lambda entry: -entry[0])
-    return [chunk for score, chunk in ranked if score >= 0.7 * ranked[0][0]][:3]
+    return [(score, chunk) for score, chunk in ranked if score >= 0.7 * ranked[0][0]][:3]
 
 
 def _lists(parts: Sequence[Chunk]) -> list[list[_Placed]]:
     """The numbered lists of a section, each with the line that introduces it; bulleted ones when there are none."""
-    units = _without_repeats(parts)
+    units = section_units(parts)
     numbered = _collect(units, UnitKind.STEP)
     return numbered or [items for items in _collect(units, UnitKind.ITEM) if len(items) >= 2]
 
 
-def _without_repeats(parts: Sequence[Chunk]) -> list[_Placed]:
+def section_units(parts: Sequence[Chunk]) -> list[_Placed]:
     """The units of neighbouring chunks in order; what an overlap repeats is left out."""
     out: list[_Placed] = []
     recent: list[str] = []

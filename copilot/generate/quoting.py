@@ -7,22 +7,40 @@ or step taken from it carries that marker. The same quote again keeps its marker
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from copilot.measures import converted, measure
 from copilot.sentences import Unit, UnitKind, split
+from copilot.table_values import cells_of, header_of, record_cells, row_cells
 from copilot.types import Citation, Piece
+from copilot.units import quantities
 from copilot.wording import say
-from indexer.types import Chunk, ChunkKind
+from indexer.types import Chunk
 
 _BLOCK = frozenset({UnitKind.STEP, UnitKind.ITEM, UnitKind.ROW, UnitKind.FIELD})
+MAX_CONVERTED = 3
+_GOES_ON = frozenset("/·⋅*²³^")
+_DIFFERENCE = re.compile(
+    r"\b(?:difference|higher|lower|hotter|colder|rise|rises|drop|drops|deviation|tolerance|by more than|per (?:hour|minute))\b|"
+    r"±|温差|温升|[升高低]出|比.{0,12}[高低]|偏差|误差",
+    re.IGNORECASE,
+)
+"""Where a temperature is a difference, 8 °C is not 46 °F."""
 _BRACKETED = re.compile(r"\[(\d{1,3})\]")
 
 
 class Quoter:
-    """Numbers the quotes of one answer, from 1, and lays their units out as pieces of text."""
+    """Numbers the quotes of one answer, from 1, and lays their units out as pieces of text.
 
-    def __init__(self, language: str) -> None:
+    Numbering goes on behind the citations `known` already. With `convert`, values are also given in the units used beside theirs: those of these dimensions, all when empty.
+    """
+
+    def __init__(
+        self, language: str, *, convert: Collection[str] | None = None, known: Sequence[Citation] = ()
+    ) -> None:
         self._language = language
+        self._known = len(known)
+        self._convert = convert
         self._citations: dict[tuple[str, str], Citation] = {}
         self._started = False
 
@@ -36,7 +54,9 @@ class Quoter:
         quote = chunk.text[start:end]
         known = self._citations.get((chunk.id, quote))
         if known is None:
-            known = Citation(len(self._citations) + 1, chunk.source, chunk.pages, quote, chunk.id, chunk.ocr, start)
+            known = Citation(
+                self._known + len(self._citations) + 1, chunk.source, chunk.pages, quote, chunk.id, chunk.ocr, start
+            )
             self._citations[(chunk.id, quote)] = known
         return known
 
@@ -63,8 +83,8 @@ class Quoter:
         """A row of a table of several rows, one labelled cell a line."""
         citation = self.cite(chunk, row.start, row.end)
         new: tuple[Citation, ...] = (citation,)
-        for cell in _labelled(chunk, row, self._language):
-            yield Piece(self._line(f"{cell} [{citation.marker}]"), new)
+        for cell, value in zip(_labelled(chunk, row, self._language), _values(chunk, row), strict=True):
+            yield Piece(self._line(f"{cell}{self._converted([value], cell)} [{citation.marker}]"), new)
             new = ()
 
     def span(self, chunk: Chunk, start: int, end: int, text: str) -> Piece:
@@ -86,8 +106,28 @@ class Quoter:
 
     def _words(self, chunk: Chunk, unit: Unit, everything: Sequence[Unit]) -> str:
         if unit.kind is UnitKind.ROW and any(other.kind is UnitKind.HEADER for other in everything):
-            return say(self._language, "cell_end").join(_labelled(chunk, unit, self._language))
-        return plain(unit.text)
+            text = say(self._language, "cell_end").join(_labelled(chunk, unit, self._language))
+            return text + self._converted(_values(chunk, unit), text)
+        if unit.kind is UnitKind.FIELD and self._convert is not None:
+            cells = dict(zip([one.text for one in everything], record_cells(everything), strict=True))
+            return plain(unit.text) + self._converted([cells[unit.text].value], unit.text)
+        return plain(unit.text) + self._converted([unit.text], unit.text)
+
+    def _converted(self, values: Sequence[str], said: str) -> str:
+        """ " (converted: 6 bar ≈ 87 psi)" for the values of a unit that are wanted in other units as well, or ""."""
+        if self._convert is None or _DIFFERENCE.search(said):
+            return ""
+        found = [
+            quantity
+            for value in values
+            for quantity in quantities(value)
+            if value[quantity.end : quantity.end + 1] not in _GOES_ON  # 7 mm/s is no length
+        ]
+        wanted = [q for q in found if not self._convert or q.dimension in self._convert]
+        pairs = dict.fromkeys(pair for q in wanted if (pair := converted(q.number, q.unit, self._language)))
+        given = {known.symbol for q in found if (known := measure(q.unit))}
+        pairs = {pair: None for pair in pairs if not any(f" {unit}" in pair.partition("≈")[2] for unit in given)}
+        return say(self._language, "converted", pairs="; ".join(list(pairs)[:MAX_CONVERTED])) if pairs else ""
 
     def _line(self, text: str) -> str:
         text, self._started = (f"\n{text}" if self._started else text), True
@@ -116,19 +156,10 @@ def plain(text: str) -> str:
     return _BRACKETED.sub(r"(\1)", text)
 
 
-def header_of(chunk: Chunk) -> list[str]:
-    """The column names of a table chunk of several rows; empty for any other."""
-    first, _, rest = chunk.text.partition("\n")
-    return (
-        [cell.strip() for cell in first.split(" | ")]
-        if chunk.kind is ChunkKind.TABLE and " | " in first and rest
-        else []
-    )
-
-
-def cells_of(row: str) -> list[str]:
-    """The cells of a row line."""
-    return [cell.strip() for cell in re.split(r" \|(?: |$)", row)]
+def _values(chunk: Chunk, row: Unit) -> list[str]:
+    """The cells of a row as `_labelled` lays them out, each with its unit."""
+    cells = row_cells(chunk, row)
+    return [cell.value for cell in cells if cell.text] if len(header_of(chunk)) == len(cells) else [row.text]
 
 
 def _labelled(chunk: Chunk, row: Unit, language: str) -> list[str]:

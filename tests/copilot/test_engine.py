@@ -154,8 +154,8 @@ def test_a_chinese_procedure():
 @pytest.mark.parametrize(
     ("question", "text"),
     [
-        ("What is the tightening torque of the flange bolts?", "The tightening torque of the flange bolts is 85 Nm. [1]"),
-        ("What is the rated pressure?", "Item: Rated pressure; Value: 210; Unit: bar [1]"),
+        ("What is the tightening torque of the flange bolts?", "The tightening torque of the flange bolts is 85 Nm. (converted: 85 Nm ≈ 62.7 lbf·ft) [1]"),
+        ("What is the rated pressure?", "Item: Rated pressure; Value: 210; Unit: bar (converted: 210 bar ≈ 21 MPa ≈ 3,050 psi) [1]"),
         ("How often must the oil filter be replaced?", "Interval: Every 500 h; Job: Replace the oil filter; Who: Technician [1]"),
         ("液压油容量是多少？", "液压油的容量是180升。 [1]"),
         ("润滑油多久更换一次？", "润滑油每6个月更换一次。 [1]"),
@@ -163,6 +163,48 @@ def test_a_chinese_procedure():
 )  # fmt: skip
 def test_values_and_intervals(question, text):
     assert ask(question).text == text
+
+
+def test_a_value_is_converted_for_chinese_readers_within_the_metric_system():
+    where = chunk("a", "排气压力为 0.8 MPa。", heading=("参数",))
+    answer = copilot(FakeKnowledge([where], [], [], [])).ask("排气压力是多少？")
+    assert answer.text == "排气压力为 0.8 MPa。（换算：0.8 MPa ≈ 8 bar） [1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("The outlet may be 8 °C higher than the inlet.", "How much higher than the inlet may the outlet be?"),
+        ("The vibration may be 7.1 mm/s at most.", "How many mm/s of vibration may there be at most?"),
+    ],
+)
+def test_differences_of_temperature_and_speeds_are_not_converted(text, question):
+    answer = copilot(FakeKnowledge([chunk("a", text, heading=("Limits",))], [], [], [])).ask(question)
+    assert answer.text == f"{text} [1]"
+
+
+def test_a_procedure_brings_the_tools_and_parts_named_before_its_steps():
+    text = (
+        "The seal lasts two years.\nTools and parts:\n• hook spanner 40 mm\n• seal kit SK-11\nWork with two people.\n"
+        "1. Drain the cylinder.\n2. Unscrew the gland.\n3. Fit the new seal."
+    )
+    where = chunk("a", text, heading=("Replacing the rod seal",), kind=ChunkKind.PROCEDURE)
+    answer = copilot(FakeKnowledge([where], [], [], [])).ask("How do I replace the rod seal?")
+    assert [line.partition(" [")[0] for line in answer.text.splitlines()] == [
+        "Tools and parts:", "• hook spanner 40 mm", "• seal kit SK-11",
+        "1. Drain the cylinder.", "2. Unscrew the gland.", "3. Fit the new seal.",
+    ]  # fmt: skip
+
+
+def test_more_is_the_rest_of_the_section_with_markers_of_its_own():
+    answer = COPILOT.ask("What is the tightening torque of the flange bolts?")
+    more = COPILOT.more(answer)
+    assert more.text.startswith(answer.text) and more.citations[: len(answer.citations)] == answer.citations
+    rest = more.text.removeprefix(answer.text)
+    assert "More from 4 Assembly > 4.2 Flange:" in rest and "They are tightened crosswise. [2]" in rest
+    assert rest.count("85 Nm") == 0 and more.status is answer.status
+    refused = COPILOT.ask("What does alarm E-999 mean?")
+    assert COPILOT.more(refused) is refused
 
 
 def test_a_list_comes_with_the_line_that_introduces_it():
@@ -181,7 +223,8 @@ def test_a_sentence_that_leans_on_another_brings_it_along():
         "At which pressure in bar does it open when the outlet is blocked?"
     )
     assert answer.text == (
-        "The blue valve belongs to the coolant circuit. [1] It opens at 4 bar when the outlet is blocked. [1]"
+        "The blue valve belongs to the coolant circuit. [1] It opens at 4 bar when the outlet is blocked. "
+        "(converted: 4 bar ≈ 0.4 MPa ≈ 58 psi) [1]"
     )
     assert len(answer.citations) == 1
 

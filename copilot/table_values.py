@@ -1,0 +1,77 @@
+"""The cells of table rows with the unit that belongs to each, wherever it stands: in the cell, the column's head, a column
+of units. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from copilot.measures import measure
+from copilot.sentences import Unit
+from copilot.units import quantities
+from indexer.types import Chunk, ChunkKind
+
+_IN_BRACKETS = re.compile(
+    r"[(（\[]\s*([^()（）\[\]]{1,12})\s*[)）\]]\s*$|,\s*(?:in\s+)?(\S{1,6})\s*$|\bin\s+(\S{1,4})\s*$"
+)
+_NUMBER = re.compile(r"[-+±]?\d[\d.,]*(?:\s*(?:–|-|~|～|to|至|\.\.\.?|…)\s*[-+±]?\d[\d.,]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell. `unit` is that of its number, where the cell is no more than a number; "" otherwise."""
+
+    label: str
+    text: str
+    unit: str = ""
+
+    @property
+    def value(self) -> str:
+        """The cell with its unit beside its number."""
+        return f"{self.text} {self.unit}" if self.unit else self.text
+
+
+def header_of(chunk: Chunk) -> list[str]:
+    """The column names of a table chunk of several rows; empty for any other."""
+    first, _, rest = chunk.text.partition("\n")
+    return (
+        [cell.strip() for cell in first.split(" | ")]
+        if chunk.kind is ChunkKind.TABLE and " | " in first and rest
+        else []
+    )
+
+
+def cells_of(row: str) -> list[str]:
+    """The cells of a row line."""
+    return [cell.strip() for cell in re.split(r" \|(?: |$)", row)]
+
+
+def row_cells(chunk: Chunk, row: Unit) -> list[Cell]:
+    """The cells of a row of a table of several rows."""
+    header, cells = header_of(chunk), cells_of(row.text)
+    labels = header if len(header) == len(cells) else [""] * len(cells)
+    return _with_units(list(zip(labels, cells, strict=True)))
+
+
+def record_cells(units: Sequence[Unit]) -> list[Cell]:
+    """The cells of a row written as "Label: value" lines."""
+    pairs = []
+    for unit in units:
+        label, colon, value = unit.text.partition(": ")
+        pairs.append((label, value) if colon else ("", unit.text))
+    return _with_units(pairs)
+
+
+def _with_units(pairs: Sequence[tuple[str, str]]) -> list[Cell]:
+    alone = [text for _, text in pairs if measure(text) is not None and not any(map(str.isdigit, text))]
+    common = alone[0] if len(alone) == 1 else ""
+    return [Cell(label, text, _unit_of(label, text, common)) for label, text in pairs]
+
+
+def _unit_of(label: str, text: str, common: str) -> str:
+    if not _NUMBER.fullmatch(text.strip()) or quantities(text):
+        return ""
+    named = _IN_BRACKETS.search(label)
+    unit = next((part for part in named.groups() if part), "") if named else ""
+    return unit if unit and measure(unit) is not None else common
