@@ -278,6 +278,20 @@ def _eval_gaps(args: argparse.Namespace) -> int:
     return gaps.show(_settings(args), args.machine, args.as_json)
 
 
+def _add_draft(parser: _Parser) -> None:
+    parser.add_argument("--count", type=_hits, default=50, metavar="N", help="how many at most, 50 by default")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed proposes other questions")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="a new file for them, instead of stdout")
+    _machine(parser, "from this machine's manuals only")
+    parser.add_argument("--json", action="store_true", help="as without it: one JSON object a line")
+
+
+def _eval_draft(args: argparse.Namespace) -> int:
+    from copilot.commands import gaps
+
+    return gaps.draft(_settings(args), args.count, args.seed, args.machine, args.output)
+
+
 def _add_finetune(options: str) -> Callable[[_Parser], None]:
     def add(parser: _Parser) -> None:
         from copilot.commands import finetune
@@ -456,6 +470,7 @@ VERBS: Mapping[str, Verb] = {
     "eval answers": Verb("how right answers, citations and refusals are", _add_eval_answers, _eval_answers),
     "eval router": Verb("how many questions take the right route", _add_eval, _eval_router),
     "eval gaps": Verb("what was asked in vain, put together by machine and meaning", _add_gaps, _eval_gaps),
+    "eval draft": Verb("propose questions from the manuals, for a person to confirm", _add_draft, _eval_draft),
     "finetune run": Verb(
         "fine-tune a classifier; promote it when it is the first, or better", _add_finetune("run"), _finetune_run
     ),

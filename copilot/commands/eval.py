@@ -224,9 +224,12 @@ def _rows(file: Path, run: _Run) -> tuple[list[Row], int]:
     """A row per usable line, timed; bad lines are named and left out."""
     total = sum(line.error is None for line in read_questions(file)) if str(file) != "-" else 0
     rows: list[Row] = []
+    drafts = 0
     with _progress(total) as step:
 
         def one(line: AskedLine) -> None:
+            nonlocal drafts
+            drafts += (line.fields or {}).get("draft") is True
             start = time.perf_counter()
             row = run.score(line)
             spent = 1000 * (time.perf_counter() - start)
@@ -246,7 +249,10 @@ def _rows(file: Path, run: _Run) -> tuple[list[Row], int]:
                 )
             step()
 
-        return rows, answer_lines(file, False, one) or DONE
+        code = answer_lines(file, False, one) or DONE
+    if drafts:
+        terminal.note(f'{drafts} of the questions are drafts that nobody confirmed ("draft" in {file.name}).')
+    return rows, code
 
 
 @contextmanager

@@ -1,12 +1,15 @@
-"""`copilot eval gaps`: what people asked and the documents did not answer."""
+"""`copilot eval gaps`: what people asked in vain. `copilot eval draft`: questions to measure with, for a person to confirm."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot import assemble, terminal
 from copilot.commands.common import DONE, known_machine
 from copilot.config import Settings
+from copilot.errors import CopilotError
 
 if TYPE_CHECKING:
     from copilot.types import Answer
@@ -56,4 +59,36 @@ def show(settings: Settings, machine: str | None, as_json: bool) -> int:
             ],
             right=(0, 3),
         )  # fmt: skip
+    return DONE
+
+
+def draft(settings: Settings, count: int, seed: int, machine: str | None, output: Path | None) -> int:
+    """Propose questions as lines of a question file, on stdout or in a new file."""
+    from copilot.draft import drafts
+
+    with assemble.open_index(settings) as index:
+        chosen = known_machine(machine, index.machines())
+        lines = [
+            json.dumps(one.to_json(number), ensure_ascii=False)
+            for number, one in enumerate(drafts(index, count, seed, chosen), 1)
+        ]
+    if not lines:
+        raise CopilotError("the indexed documents hold nothing to ask about; index manuals first")
+    if output is None:
+        for line in lines:
+            terminal.write(line)
+    else:
+        try:
+            with output.open("x", encoding="utf-8", newline="\n") as file:
+                file.write("\n".join(lines) + "\n")
+        except FileExistsError:
+            raise CopilotError(
+                f"{output} is there already; name another file, so that no confirmed question is lost"
+            ) from None
+        except OSError as error:
+            raise CopilotError(f"{output} cannot be written ({error.strerror or error}); name another file") from error
+    terminal.note(
+        f'{len(lines)} drafts. Read each against its page, put it in your own words, and take "draft" out; then `copilot eval` '
+        "measures with it."
+    )
     return DONE
