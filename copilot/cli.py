@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 _MOST_HITS = 1000
 _KINDS = ("manual", "fault_report")
+_ROLES = ("operator", "technician", "engineer", "admin")
 _BY = ("machine", "code", "component", "failure_mode", "month")
 
 
@@ -455,6 +456,108 @@ def _models_verify(args: argparse.Namespace) -> int:
     return models.verify(_settings(args), args.as_json)
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError(f"{port} is not from 0 to 65535")
+    return port
+
+
+def _add_serve(parser: _Parser) -> None:
+    parser.add_argument("--host", metavar="H", help="address to listen on, 127.0.0.1 by default")
+    parser.add_argument(
+        "--port", metavar="P", type=_port, help="port to listen on, 7860 by default; 0 takes a free one"
+    )
+    parser.add_argument("--api-only", action="store_true", help="without the browser page")
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from copilot.commands import serve
+
+    return serve.serve(_settings(args), args.host, args.port, not args.api_only)
+
+
+def _user_name(parser: _Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the user's name")
+
+
+def _password(parser: _Parser) -> None:
+    parser.add_argument("--password-stdin", action="store_true", help="read the password from stdin, one line")
+
+
+def _add_users_add(parser: _Parser) -> None:
+    _user_name(parser)
+    parser.add_argument("--role", choices=_ROLES, default="operator", help="what the user may do; operator by default")
+    _password(parser)
+    _json(parser)
+
+
+def _users_add(args: argparse.Namespace) -> int:
+    from copilot.commands import users
+
+    return users.add(_settings(args), args.name, args.role, args.password_stdin, args.as_json)
+
+
+def _users_list(args: argparse.Namespace) -> int:
+    from copilot.commands import users
+
+    return users.list_users(_settings(args), args.as_json)
+
+
+def _add_users_remove(parser: _Parser) -> None:
+    _user_name(parser)
+    _json(parser)
+
+
+def _users_remove(args: argparse.Namespace) -> int:
+    from copilot.commands import users
+
+    return users.remove(_settings(args), args.name, args.as_json)
+
+
+def _add_users_passwd(parser: _Parser) -> None:
+    _user_name(parser)
+    parser.add_argument("--role", choices=_ROLES, help="change the role instead")
+    _password(parser)
+    _json(parser)
+
+
+def _users_passwd(args: argparse.Namespace) -> int:
+    from copilot.commands import users
+
+    return users.passwd(_settings(args), args.name, args.role, args.password_stdin, args.as_json)
+
+
+def _add_users_token(parser: _Parser) -> None:
+    _user_name(parser)
+    parser.add_argument("--label", metavar="L", default="", help="what the token is for")
+    parser.add_argument("--revoke", metavar="ID", help="end this token instead; `copilot users list` shows the ids")
+    _json(parser)
+
+
+def _users_token(args: argparse.Namespace) -> int:
+    from copilot.commands import users
+
+    return users.token(_settings(args), args.name, args.label, args.revoke, args.as_json)
+
+
+def _audit_verify(args: argparse.Namespace) -> int:
+    from copilot.commands import audit
+
+    return audit.verify(_settings(args), args.as_json)
+
+
+def _add_audit_export(parser: _Parser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="to write: .csv, else JSONL")
+    _json(parser)
+
+
+def _audit_export(args: argparse.Namespace) -> int:
+    from copilot.commands import audit
+
+    return audit.export(_settings(args), args.file, args.as_json)
+
+
 VERBS: Mapping[str, Verb] = {
     "demo": Verb("index the bundled sample plant and ask it questions", lambda parser: None, _demo),
     "index": Verb("index manuals and fault reports; unchanged files cost nothing", _add_index, _index),
@@ -492,6 +595,14 @@ VERBS: Mapping[str, Verb] = {
     "models list": Verb("list the models: those that ship and the plant's own", _json, _models_list),
     "models import": Verb("take in a model version from elsewhere, checked", _add_import, _models_import),
     "models verify": Verb("check every file of every model", _json, _models_verify),
+    "serve": Verb("serve the chat in a browser and the HTTP API", _add_serve, _serve),
+    "users add": Verb("let somebody sign in", _add_users_add, _users_add),
+    "users list": Verb("list who may sign in, with roles and tokens", _json, _users_list),
+    "users remove": Verb("let somebody sign in no more", _add_users_remove, _users_remove),
+    "users passwd": Verb("change a password, or a role", _add_users_passwd, _users_passwd),
+    "users token": Verb("make a token for the API, or end one", _add_users_token, _users_token),
+    "audit verify": Verb("check that nothing in the audit log was changed", _json, _audit_verify),
+    "audit export": Verb("write the audit log to a file", _add_audit_export, _audit_export),
     "doctor": Verb("check that everything is there and whole", _json, _doctor),
 }
 

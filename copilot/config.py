@@ -114,8 +114,8 @@ class ServerSettings:
     """Questions answered at the same time; 0 means one per core, at most 4."""
     waiting: int = 64
     """Questions that may wait; beyond them the answer is "busy"."""
-    time_out_s: float = 60.0
-    """Seconds within which an answer must be complete, waiting included."""
+    time_out_s: float = 240.0
+    """Seconds within which an answer must be complete; it waits for its turn at most 30 of them."""
     rate_per_minute: int = 60
     """Questions a minute that one user, or one address, may ask; 0 means no limit."""
     upload_mb: int = 512

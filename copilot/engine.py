@@ -59,6 +59,10 @@ class Copilot:
         assert isinstance(answer, Answer)
         return answer
 
+    def understand(self, question: Question) -> Understanding:
+        """What `ask` would take the question for. Raises QuestionError."""
+        return self._understander.understand(question)
+
     def stream(self, question: Question | str) -> Iterator[Piece | Answer]:
         """As `ask`, yielding the pieces of the text as they are made and the whole, checked answer last."""
         question = Question(question) if isinstance(question, str) else question

@@ -89,10 +89,15 @@ def of_answer(answer: Answer, source: str = "cli") -> Gap:
 
 def append(home: Path, gap: Gap) -> None:
     """Add a gap to the home folder's log, on disk when this returns. Raises FeedbackError: full disk, no permission."""
-    fields = {"schema": SCHEMA, **asdict(gap), "created_at": gap.created_at.isoformat(timespec="seconds")}
+    fields = to_json(gap)
     journal = _journal(home)
     with locked(home, "gaps.lock"):
         journal.append([json.dumps(fields, ensure_ascii=False, allow_nan=False).encode("utf-8")])
+
+
+def to_json(gap: Gap) -> dict[str, Any]:
+    """A gap in plain values, as it stands in the file."""
+    return {"schema": SCHEMA, **asdict(gap), "created_at": gap.created_at.isoformat(timespec="seconds")}
 
 
 def read(home: Path) -> list[Gap]:
@@ -100,7 +105,7 @@ def read(home: Path) -> list[Gap]:
     found = []
     for line in _journal(home).lines():
         try:
-            found.append(_gap(json.loads(line)))
+            found.append(from_json(json.loads(line)))
         except (ValueError, TypeError, KeyError, RecursionError):
             continue
     return sorted(found, key=lambda gap: gap.created_at)
@@ -157,7 +162,8 @@ def _journal(home: Path) -> Journal:
     return Journal(home / FILE, lambda: locked(home, "gaps.lock"))
 
 
-def _gap(fields: dict[str, Any]) -> Gap:
+def from_json(fields: dict[str, Any]) -> Gap:
+    """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for what is none."""
     if fields["schema"] != SCHEMA or not isinstance(fields["question"], str) or not fields["question"]:
         raise ValueError(fields["schema"])
     when = datetime.fromisoformat(fields["created_at"])

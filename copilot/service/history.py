@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from copilot import gaps
 from copilot.cite import answer_to_json
 from copilot.service.errors import NotFoundError
-from copilot.types import Answer, AnswerStatus, Turn
+from copilot.types import Answer, AnswerStatus, Turn, Understanding
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
@@ -23,7 +24,7 @@ CREATE TABLE IF NOT EXISTS conversations (
 CREATE INDEX IF NOT EXISTS conversations_user ON conversations (user, changed_at);
 CREATE TABLE IF NOT EXISTS answers (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, conversation TEXT, asked_at TEXT NOT NULL, question TEXT NOT NULL,
-    text TEXT NOT NULL, answer TEXT NOT NULL, chunk_ids TEXT NOT NULL, turn TEXT NOT NULL
+    text TEXT NOT NULL, answer TEXT NOT NULL, chunk_ids TEXT NOT NULL, turn TEXT NOT NULL, gap TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS answers_conversation ON answers (conversation, asked_at);
 CREATE INDEX IF NOT EXISTS answers_asked ON answers (asked_at);
@@ -78,10 +79,10 @@ class History:
                     (conversation, user, answer.question.text[:_TITLE], now, now, now),
                 )
             db.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     answer.id, user, conversation, now, answer.question.text, answer.text, _json(shown),
-                    _json([citation.chunk_id for citation in answer.citations]), _json(asdict(answer.turn)),
+                    _json([citation.chunk_id for citation in answer.citations]), _json(asdict(answer.turn)), _json(gaps.to_json(gaps.of_answer(answer, "service"))),
                 ),
             )  # fmt: skip
 
@@ -93,6 +94,13 @@ class History:
         if not rows:
             raise NotFoundError(f"there is no answer {answer_id!r}")
         return _exchange(rows[0])
+
+    def gap(self, answer_id: str, user: str) -> gaps.Gap:
+        """What an answer of this user lacked. Raises NotFoundError."""
+        rows = self._read("SELECT gap FROM answers WHERE id = ? AND user = ?", (answer_id, user))
+        if not rows:
+            raise NotFoundError(f"there is no answer {answer_id!r}")
+        return gaps.from_json(json.loads(rows[0][0]))
 
     def conversations(self, user: str, search: str = "", limit: int = 100) -> list[Conversation]:
         """A user's conversations, the last changed first; those that hold all words of `search`, where it says any."""
@@ -118,6 +126,14 @@ class History:
         if not rows:
             raise NotFoundError(f"there is no conversation {conversation!r}")
         return [_exchange(row) for row in rows]
+
+    def turns(self, conversation: str, user: str, most: int = 8) -> tuple[Turn, ...]:
+        """The last turns of a conversation, oldest first; none of one that is new, or another's."""
+        rows = self._read(
+            "SELECT turn FROM answers WHERE conversation = ? AND user = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?",
+            (conversation, user, most),
+        )
+        return tuple(turn_from_json(json.loads(row[0])) for row in reversed(rows))
 
     def delete(self, user: str, conversation: str | None = None) -> int:
         """Delete a conversation of a user, or with None all that is kept of them; returns how many answers went."""
@@ -172,6 +188,19 @@ class History:
 def new_conversation() -> str:
     """An id for a conversation that begins."""
     return uuid4().hex
+
+
+def turn_of(understood: Understanding) -> Turn:
+    """A turn of which only the question is known."""
+    return Turn(
+        asked=understood.question.text,
+        text=understood.text,
+        topic=understood.topic or understood.text,
+        language=understood.language,
+        route=understood.route.route,
+        machine=understood.machine if understood.machine_known else None,
+        codes=tuple(dict.fromkeys(match.entry.code for match in understood.codes)),
+    )
 
 
 def turn_from_json(fields: dict[str, Any]) -> Turn:

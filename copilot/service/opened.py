@@ -91,6 +91,10 @@ class Library:
             for _ in reading.copilot.stream("What is to be done?"):
                 pass
 
+    def refresh(self) -> None:
+        """Open anew if something moved, so that no question waits for it."""
+        self._take().release()
+
     @property
     def is_open(self) -> bool:
         """Whether something is open."""

@@ -8,20 +8,24 @@ over that (see `indexer.view`), with the ids that the next build will give.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from copilot import assemble
+from copilot.report_columns import FAILURE_MODE_TASK, TAGGER_TASK
 from copilot.service.errors import ServiceError
+from indexer.errors import PredictionError
 
 if TYPE_CHECKING:
     from copilot.config import Settings
     from indexer.embedders import OnnxEmbedder
-    from indexer.protocols import FloatMatrix
+    from indexer.protocols import FloatMatrix, Guess, ReportPredictor
     from indexer.store import Index
     from indexer.view import Addition
 
@@ -43,6 +47,8 @@ class RecordedReports:
         self.path = self.folder / FILE
         self._journal = Journal(self.path, self._locked)
         self._vectors: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._loaded: tuple[object, list[ReportPredictor]] | None = None
 
     def _locked(self) -> AbstractContextManager[None]:
         from finetune.journal import locked
@@ -89,8 +95,30 @@ class RecordedReports:
             return None
         return addition(
             base, self.path, extracted, lambda texts: self._embedded(texts, embedder),
-            assemble.make_report_predictors(self._settings), build.predict_threshold,
+            self._predictors(), build.predict_threshold,
         )  # fmt: skip
+
+    def predict(self, symptom: str) -> dict[str, Guess]:
+        """What columns the symptom suggests, of those that the models know. Raises ServiceError for an empty one."""
+        text = " ".join(symptom.split())[:_MOST_CHARACTERS]
+        if not text:
+            raise ServiceError("the symptom is empty; write what was seen")
+        threshold = self._settings.indexer.predict_threshold
+        found: dict[str, Guess] = {}
+        for predictor in self._predictors():
+            with contextlib.suppress(PredictionError):  # the form is filled in by hand then
+                guesses = predictor.predict([text])[0]
+                found |= {name: guess for name, guess in guesses.items() if guess.confidence >= threshold}
+        return found
+
+    def _predictors(self) -> list[ReportPredictor]:
+        """The models in force, loaded once."""
+        registry = assemble.make_registry(self._settings)
+        tokens = tuple(registry.pointer_token(task) for task in (FAILURE_MODE_TASK, TAGGER_TASK))
+        with self._lock:
+            if self._loaded is None or self._loaded[0] != tokens:
+                self._loaded = (tokens, assemble.make_report_predictors(self._settings))
+            return self._loaded[1]
 
     def _embedded(self, texts: Sequence[str], embedder: OnnxEmbedder) -> FloatMatrix:
         """Each text embedded once: the same few reports are laid over again with every new one."""

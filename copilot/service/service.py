@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from copilot import assemble
+from copilot import assemble, gaps
+from copilot.audit import AuditLog
+from copilot.errors import QuestionError
+from copilot.gaps import Cluster
 from copilot.service.access import AccessRules, Role, User
 from copilot.service.admission import Admission, RateLimit
-from copilot.service.errors import NotFoundError, ServiceError, TimedOutError
-from copilot.service.history import Conversation, Exchange, History
+from copilot.service.background import Background
+from copilot.service.errors import ConflictError, NotFoundError, ServiceError, TimedOutError
+from copilot.service.history import Conversation, Exchange, History, turn_of
+from copilot.service.jobs import IndexRunner, Job, Jobs, Update, run_training
+from copilot.service.metrics import Metrics
 from copilot.service.opened import Library
 from copilot.service.recorded import RecordedReports
-from copilot.types import Answer, Piece, Question
+from copilot.service.training import drift_report, make_training
+from copilot.service.uploads import Uploads
+from copilot.types import Answer, Piece, Question, Turn
+from copilot.users import FILE as USERS_FILE
+from copilot.users import Users
+from finetune.version_folder import check_task_name
 from indexer.errors import IndexerError
 
 if TYPE_CHECKING:
     from copilot.config import Settings
-    from copilot.service.jobs import Job
     from copilot.service.statistics import FaultStatistics
+    from finetune.child import ChildTraining
     from finetune.drift import DriftReport
     from finetune.registry import VersionInfo
-    from finetune.review import Decision, Review, Stored
+    from finetune.review import Review, Stored
     from finetune.schedule import ScheduleState
     from indexer.fault_reports import StoredReport
+    from indexer.protocols import Guess
     from indexer.types import Chunk, DocumentRecord, Hit
 
 MOST_HITS = 100
+MOST_TURNS = 8
+LONGEST_WAIT_S = 30.0
+MOST_RECENT = 1_000  # questions that drift is measured on
+MOST_AUDITED = 2_000  # characters of a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +80,38 @@ class Service:
         self._rate = RateLimit(server.rate_per_minute)
         self._history = History(settings.home / "history.sqlite")
         self._feedback = assemble.make_feedback_store(settings)
+        self._deciding = threading.Lock()
+        self.users = Users(settings.home / USERS_FILE)
+        self.audit = AuditLog(settings.home / "audit", pseudonyms=server.privacy == "pseudonyms")
+        self._uploads = Uploads(settings.home / "uploads", server.upload_mb << 20)
+        self._jobs = Jobs(self._job_ended)
+        self._index_runner = IndexRunner(settings)
+        self._training: ChildTraining | None = None
+        self._background = Background(self)
         self._begun = time.monotonic()
+
+    @functools.cached_property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return Metrics(lambda: self.admission.running, lambda: self.admission.waiting, self.ready)
+
+    # --- its life ---
+
+    def start(self) -> None:
+        """Begin what goes on beside requests: warming up, the schedule of trainings, forgetting in time."""
+        self._background.start()
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Take no more questions, finish the answers under way, end what runs beside, let go of everything."""
+        self.admission.close(timeout_s)
+        self._background.stop()
+        self._index_runner.stop()
+        if self._training is not None:
+            self._training.stop()
+        self._jobs.stop()
+        self.library.close()
+        self._history.close()
+        self.users.close()
 
     # --- questions ---
 
@@ -71,22 +121,65 @@ class Service:
         Closing the iterator ends the work. `conversation` (see `new_conversation`) is where the history keeps it.
         Raises LimitError, BusyError, TimedOutError, QuestionError, NoIndexError and what the generator raises.
         """
-        self._rate.take(_rate_key(user))
-        deadline = time.monotonic() + self.settings.server.time_out_s
-        with self.admission.slot(deadline), self.library.reading(user.role) as reading:
-            pieces = reading.copilot.stream(question)
-            for piece in pieces:
-                if isinstance(piece, Answer):
-                    self._history.add(piece, user.name, conversation)
-                elif time.monotonic() > deadline:
-                    raise TimedOutError(f"the answer took longer than {self.settings.server.time_out_s:g} s; ask again")
-                yield piece
+        asked = time.monotonic()
+        deadline = asked + self.settings.server.time_out_s
+        answer: Answer | None = None
+        ended = "cancelled"
+        try:
+            self._rate.take(_rate_key(user))
+            if conversation is not None and not question.earlier:
+                question = replace(question, earlier=self._history.turns(conversation, self.audit.who(user.name)))
+            with (
+                self.admission.slot(min(deadline, asked + LONGEST_WAIT_S)),
+                self.library.reading(user.role) as reading,
+                contextlib.closing(reading.copilot.stream(question)) as pieces,  # type: ignore[type-var]
+            ):
+                for number, piece in enumerate(pieces):
+                    if isinstance(piece, Answer):
+                        answer, ended = piece, piece.status.value
+                        self._history.add(piece, self.audit.who(user.name), conversation)
+                    elif time.monotonic() > deadline:
+                        raise TimedOutError(
+                            f"the answer took longer than {self.settings.server.time_out_s:g} s; ask again"
+                        )
+                    if not number:
+                        self.metrics.first_seconds.observe(time.monotonic() - asked)
+                    yield piece
+        except Exception as error:
+            ended = type(error).__name__
+            raise
+        finally:
+            self._asked(question, user, answer, ended, time.monotonic() - asked)
 
     def answer(self, question: Question, user: User, conversation: str | None = None) -> Answer:
         """As `ask`, the whole answer only."""
         *_, answer = self.ask(question, user, conversation)
         assert isinstance(answer, Answer)
         return answer
+
+    def _asked(self, question: Question, user: User, answer: Answer | None, ended: str, seconds: float) -> None:
+        """Count a question and note it in the audit log, however it ended."""
+        fields: dict[str, Any] = {"role": user.role.value, "status": ended}
+        if answer is None:
+            self.metrics.failures.labels(reason=ended).inc()
+        else:
+            self.metrics.answers.labels(status=ended, route=answer.understanding.route.route).inc()
+            self.metrics.answer_seconds.observe(seconds)
+            places = {citation.source.document_id: None for citation in answer.citations}
+            fields |= {"answer": answer.id, "documents": list(places), "index_version": answer.index_version}
+        self.audit.record("ask", user.name, question.text[:MOST_AUDITED], user.address, **fields)
+
+    def turns_of(self, texts: Sequence[str], user: User, machine: str | None = None) -> tuple[Turn, ...]:
+        """What a question may lean on where only the earlier questions are known, not their answers; see `Question`."""
+        earlier: tuple[Turn, ...] = ()
+        if not texts:
+            return earlier
+        with self.library.reading(user.role) as reading:
+            for text in texts[-MOST_TURNS:]:
+                with contextlib.suppress(QuestionError):
+                    understood = reading.copilot.understand(Question(text, machine, earlier=earlier))
+                    earlier = (*earlier, turn_of(understood))
+        return earlier
 
     def search(self, question: str, user: User, k: int = 10, machine: str | None = None) -> list[Hit]:
         """Up to k passages, best first, as `copilot search`. Raises MachineError for one that nobody knows."""
@@ -99,7 +192,9 @@ class Service:
         if not 1 <= k <= MOST_HITS:
             raise ServiceError(f"k is {k}; it must be from 1 to {MOST_HITS}")
         self._rate.take(_rate_key(user))
-        deadline = time.monotonic() + self.settings.server.time_out_s
+        deadline = time.monotonic() + min(LONGEST_WAIT_S, self.settings.server.time_out_s)
+        self.metrics.searches.inc()
+        self.audit.record("search", user.name, text, user.address, role=user.role.value)
         with self.admission.slot(deadline), self.library.reading(user.role) as reading:
             chosen = known_machine(machine, reading.index.machines()) if machine else None
             return reading.retriever.search(text, k, chosen)
@@ -163,35 +258,77 @@ class Service:
         kind: str | None = None,
     ) -> str:
         """Take files, (name, content) each, and index them; returns the id of the job. For engineers."""
-        raise NotImplementedError
+        user.require(Role.ENGINEER, "adding documents")
+        stored = self._uploads.store(files, machine, kind)
+        root = self._uploads.root(kind)
+        names = [path.relative_to(root).as_posix() for path in stored]
+        self.audit.record("upload", user.name, None, user.address, files=names, machine=machine)
+
+        def work(update: Update) -> None:
+            result = self._index_runner.run(update, [str(root)], kind=kind)
+            update(files=_outcomes(names, result), result=result)
+
+        return self._jobs.add("upload", user.name, work, names)
 
     def remove_document(self, document_id: str, user: User) -> str:
-        """Take a document out of the index, never to be cited again once the job is done; returns its id. For engineers."""
-        raise NotImplementedError
+        """Take a document out of the index, never to be cited again once the job is done; returns its id. For engineers.
+
+        A file that was uploaded is deleted; others stay where they are. Raises NotFoundError.
+        """
+        user.require(Role.ENGINEER, "removing documents")
+        path = Path(self.document(document_id, user).path)
+        if path == self.recorded.path:
+            raise ServiceError("fault reports recorded here are kept; they are no document that could be removed")
+        self.audit.record("remove", user.name, None, user.address, documents=[document_id])
+
+        def work(update: Update) -> None:
+            if self._uploads.holds(path):
+                path.unlink(missing_ok=True)  # and not excluded: the same name may be uploaded again
+                update(result=self._index_runner.run(update))
+            else:
+                update(result=self._index_runner.run(update, remove=[document_id]))
+
+        return self._jobs.add("remove", user.name, work, [document_id])
 
     def reindex(self, user: User, rebuild: bool = False) -> str:
         """Bring the index in line with the files, in a process of low priority; returns the job's id. For engineers."""
-        raise NotImplementedError
+        user.require(Role.ENGINEER, "indexing")
+        self.audit.record("index", user.name, None, user.address, rebuild=rebuild)
+        paths = [str(self.recorded.folder)] if self.recorded.stamp() is not None else []
+
+        def work(update: Update) -> None:
+            update(result=self._index_runner.run(update, paths, rebuild=rebuild))
+
+        return self._jobs.add("index", user.name, work)
 
     def job(self, job_id: str, user: User) -> Job:
-        """How far a job is. Raises NotFoundError."""
-        raise NotImplementedError
+        """How far a job is. Raises NotFoundError. For engineers."""
+        user.require(Role.ENGINEER, "jobs")
+        return self._jobs.find(job_id)
 
     def jobs(self, user: User) -> list[Job]:
         """The last jobs, newest first. For engineers."""
-        raise NotImplementedError
+        user.require(Role.ENGINEER, "jobs")
+        return self._jobs.all()
+
+    def _job_ended(self, job: Job) -> None:
+        self.metrics.jobs.labels(kind=job.kind, state=job.state.value).inc()
+        with contextlib.suppress(Exception):  # the next question opens it anyway
+            self.library.refresh()
 
     # --- fault reports ---
 
     def report_fault(self, fields: Mapping[str, Any], user: User) -> str:
         """Record a fault report: on disk and found at once; returns its id. `fields` are of `recorded.FIELDS`."""
         report_id = self.recorded.add(fields)
+        self.metrics.reports.inc()
+        self.audit.record("report", user.name, None, user.address, report=report_id)
         with self.library.reading(user.role):  # opened anew now, not by whoever asks next
             return report_id
 
-    def predict_fault(self, symptom: str, user: User) -> dict[str, Any]:
-        """What failure mode, component and action the symptom suggests: column -> (value, confidence)."""
-        raise NotImplementedError
+    def predict_fault(self, symptom: str, user: User) -> dict[str, Guess]:
+        """What failure mode, component and action a symptom suggests: column -> (value, confidence 0..1)."""
+        return self.recorded.predict(symptom)
 
     def fault_reports(self, user: User, **limits: Any) -> list[StoredReport]:
         """Fault reports, newest first; `limits` are those of `FaultReportTable.records`."""
@@ -227,7 +364,8 @@ class Service:
             raise ServiceError(f"verdict is {verdict!r}; choose from {', '.join(Verdict)}")
         if corrected_route is not None and corrected_route not in self.routes():
             raise ServiceError(f"there is no route {corrected_route!r}; choose from {', '.join(self.routes())}")
-        exchange = self._history.find(answer_id, user.name)
+        exchange = self._history.find(answer_id, self.audit.who(user.name))
+        self.metrics.feedback.labels(verdict=verdict).inc()
         return self._feedback.append(
             Feedback(
                 answer_id=answer_id,
@@ -253,16 +391,41 @@ class Service:
         user.require(Role.ENGINEER, "reviewing feedback")
         return self._feedback.pending()
 
-    def feedback_decide(self, entry: str, decision: Decision, user: User, route: str | None = None) -> Review:
-        """Decide on an entry; `route` goes with "correct". For engineers."""
-        from finetune.review import Decision as Known
+    def feedback_decide(
+        self, entry: str, decision: str, user: User, route: str | None = None, again: bool = False
+    ) -> Review:
+        """Decide on an entry: "accept", "correct" (with a route) or "drop". For engineers.
+
+        Raises ConflictError when somebody decided on it meanwhile; `again` replaces that decision.
+        """
+        from finetune.review import Decision, latest_reviews
 
         user.require(Role.ENGINEER, "reviewing feedback")
-        return self._feedback.review(entry, Known(decision), route, user.name, self.routes())
+        if decision not in list(Decision):
+            raise ServiceError(f"the decision is {decision!r}; choose from {', '.join(Decision)}")
+        with self._deciding:
+            made = latest_reviews(self._feedback.reviews()).get(self._feedback.find(entry).id)
+            if made is not None and not again:
+                raise ConflictError(f"somebody decided on this entry already ({made.decision.value}); look again")
+            return self._feedback.review(entry, Decision(decision), route, user.name, self.routes())
 
     def report_gap(self, answer_id: str, user: User, comment: str = "") -> None:
-        """Note that the documents lack an answer to this question."""
-        raise NotImplementedError
+        """Note that the documents lack an answer to this question; see `copilot.gaps`. A comment goes to the feedback.
+
+        Raises NotFoundError for an answer that this user did not get.
+        """
+        gaps.append(self.settings.home, self._history.gap(answer_id, self.audit.who(user.name)))
+        if comment.strip():
+            self.feedback(answer_id, "down", user, comment=comment)
+
+    def gap_clusters(self, user: User) -> list[Cluster]:
+        """What was asked in vain, put together by machine and meaning, the most frequent first. For engineers."""
+        user.require(Role.ENGINEER, "reading the gaps")
+        found = gaps.clusters(gaps.read(self.settings.home), self.library.embedder.embed_questions)
+        return [
+            replace(one, nearest=tuple(place for place in one.nearest if self.rules.reads(user.role, place[0])))
+            for one in found
+        ]
 
     # --- trainings (engineers) ---
 
@@ -275,16 +438,30 @@ class Service:
     def promote(self, task: str, version: str, user: User) -> None:
         """Let a version answer."""
         user.require(Role.ENGINEER, "promoting a version")
-        assemble.make_registry(self.settings).promote(task, version, f"asked for by {user.name}")
+        self.audit.record("promote", user.name, None, user.address, task=task, version=version)
+        assemble.make_registry(self.settings).promote(task, version, f"asked for by {self.audit.who(user.name)}")
 
     def rollback(self, task: str, user: User) -> str:
         """Let the version answer that did before; returns its name."""
         user.require(Role.ENGINEER, "rolling back")
-        return assemble.make_registry(self.settings).rollback(task, f"asked for by {user.name}")
+        self.audit.record("rollback", user.name, None, user.address, task=task)
+        return assemble.make_registry(self.settings).rollback(task, f"asked for by {self.audit.who(user.name)}")
 
     def train(self, user: User, task: str = "router") -> str:
-        """Train on the feedback now, in a process of low priority; returns the job's id."""
-        raise NotImplementedError
+        """Train on the feedback now, in a process of low priority; returns the job's id. For engineers."""
+        user.require(Role.ENGINEER, "training")
+        check_task_name(task)
+        self.audit.record("train", user.name, None, user.address, task=task)
+
+        def work(update: Update) -> None:
+            training = self._training = make_training(self.settings, task, self.busy)
+            update(result=run_training(self.settings, task, training))
+
+        return self._jobs.add("train", user.name, work)
+
+    def busy(self) -> str:
+        """A reason for a training to pause, or ""."""
+        return "questions wait" if self.admission.waiting else ""
 
     def schedule(self, user: User) -> ScheduleState | None:
         """The schedule of trainings, None without one."""
@@ -305,22 +482,45 @@ class Service:
         return set_schedule(self.settings.home, parse_interval(every), min_feedback, now)
 
     def drift(self, user: User, task: str = "router") -> DriftReport:
-        """How the questions of late differ from those that the version learnt from."""
-        raise NotImplementedError
+        """How the last questions differ from those that the version learnt from. For engineers."""
+        user.require(Role.ENGINEER, "drift")
+        return drift_report(self.settings, task, self._history.recent_questions(MOST_RECENT))
 
     # --- conversations ---
 
     def history(self, user: User, search: str = "", limit: int = 100) -> list[Conversation]:
         """The user's own conversations, the last one first; those that hold all words of `search`."""
-        return self._history.conversations(user.name, search, limit)
+        return self._history.conversations(self.audit.who(user.name), search, limit)
 
     def conversation(self, conversation: str, user: User) -> list[Exchange]:
         """One of the user's own conversations from its beginning. Raises NotFoundError."""
-        return self._history.exchanges(conversation, user.name)
+        return self._history.exchanges(conversation, self.audit.who(user.name))
 
     def delete_history(self, user: User, conversation: str | None = None) -> int:
         """Delete one of the user's conversations, or all that is kept of them; returns how many answers went."""
-        return self._history.delete(user.name, conversation)
+        return self._history.delete(self.audit.who(user.name), conversation)
+
+    def export_history(self, user: User) -> str:
+        """The user's own questions and answers as CSV, safe to open in a spreadsheet."""
+        from copilot.service.tables import csv_text
+
+        name = self.audit.who(user.name)
+        rows = [
+            {
+                "asked_at": one.asked_at,
+                "question": one.question,
+                "status": one.answer["status"],
+                "answer": one.answer["text"],
+            }
+            for conversation in self._history.conversations(name, limit=1_000_000)
+            for one in self._history.exchanges(conversation.id, name)
+        ]
+        return csv_text(["asked_at", "question", "status", "answer"], rows)
+
+    def forget(self, days: int) -> None:
+        """Remove the texts of questions older than so many days."""
+        self.audit.forget(days)
+        self._history.forget(days)
 
     # --- the service itself ---
 
@@ -348,12 +548,18 @@ class Service:
             "uptime_s": round(time.monotonic() - self._begun, 1),
         }
 
-    def close(self, timeout_s: float = 30.0) -> None:
-        """Finish the answers under way, then let go of everything."""
-        self.admission.close(timeout_s)
-        self.library.close()
-        self._history.close()
-
 
 def _rate_key(user: User) -> str:
     return f"{user.name}@{user.address}" if user.name == "local" else user.name
+
+
+def _outcomes(names: Sequence[str], result: Mapping[str, Any]) -> dict[str, str]:
+    """What became of each uploaded file, by the name it has in the index."""
+    left_out = {entry["document"]: entry["reason"] for entry in result["quarantined"]}
+    new = {*result["added"], *result["changed"], *(entry["to"] for entry in result["renamed"])}
+
+    def outcome(name: str) -> str:
+        ids = [name, *(one for one in {*left_out, *new} if one.endswith(f"/{name}"))]
+        return next((left_out[one] for one in ids if one in left_out), "done" if new & set(ids) else "unchanged")
+
+    return {name: outcome(name) for name in names}

@@ -1,0 +1,54 @@
+"""Trainings beside the chat: the schedule that runs in the server, and how questions of late differ from those learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from copilot import assemble
+from copilot.service.errors import NotFoundError, ServiceError
+from copilot.service.jobs import training_command
+
+if TYPE_CHECKING:
+    from copilot.config import Settings
+    from finetune.child import ChildTraining
+    from finetune.drift import DriftReport
+    from finetune.schedule import Scheduler
+
+_LEARNT = 2_000
+
+
+def make_training(settings: Settings, task: str, pause: Callable[[], str]) -> ChildTraining:
+    """A training as a child process, halted while `pause` gives a reason."""
+    from finetune.child import ChildTraining
+
+    return ChildTraining(training_command(settings, task), settings.home / "models", pause=pause)
+
+
+def make_scheduler(settings: Settings, pause: Callable[[], str]) -> Scheduler:
+    """What trains the router when it is due, while the server runs."""
+    from finetune.schedule import Scheduler
+
+    store = assemble.make_feedback_store(settings)
+
+    def new_feedback(since: datetime | None) -> int:
+        return sum(1 for stored in store.all() if since is None or stored.feedback.created_at > since)
+
+    return Scheduler(settings.home, make_training(settings, "router", pause), new_feedback)
+
+
+def drift_report(settings: Settings, task: str, recent: Sequence[str]) -> DriftReport:
+    """Compare questions with those that the version in force was trained on. Raises NotFoundError, ServiceError."""
+    from finetune.classifier import Classifier, read_kept_examples
+    from finetune.drift import watch
+
+    info = assemble.make_registry(settings).current(task)
+    if info is None:
+        raise NotFoundError(f"there is no version of the task {task!r}")
+    if not recent:
+        raise ServiceError("there are no questions yet to compare with")
+    model = Classifier(info.folder, assemble.make_body(settings), assemble.make_home(settings).cache_folder)
+    learnt = [example.text for example in read_kept_examples(info.folder)][:_LEARNT]
+    before, now = ([(p.label, p.confidence) for p in model.predict(texts)] for texts in (learnt, list(recent)))
+    return watch(before, now)
