@@ -19,6 +19,7 @@ TITLES = {
     "tagging": "Tagging",
     "scale": "Scale",
     "cold": "Cold start",
+    "load": "Load",
 }
 
 HEAD = """# Results

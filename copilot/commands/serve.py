@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import socket
 import sys
 import threading
@@ -93,8 +94,13 @@ def run(service: Service, listening: socket.socket, mount_page: Callable[[FastAP
         timeout_keep_alive=30, h11_max_incomplete_event_size=64 * 1024, lifespan="on",
     )  # fmt: skip
     server = uvicorn.Server(config)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listening])
+    # uvicorn raises the signal that ended it once more, when all is done; being stopped is no failure.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    finally:
+        signal.signal(signal.SIGTERM, before)
     terminal.note("Stopped.")
 
 

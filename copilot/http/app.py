@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response
 
-from copilot.http import chat_completions, faults, feedback, library, questions, sign_in, state
+from copilot.http import chat_completions, faults, feedback, library, questions, sign_in, state, training
 from copilot.http.common import add_error_handlers
 from copilot.http.guard import Guard
 from copilot.service import Service
@@ -38,7 +38,7 @@ def make_app(service: Service, mount_page: Callable[[FastAPI], Any] | None = Non
     app.state.service = service
     app.state.users = service.users
     add_error_handlers(app)
-    for module in (questions, library, faults, feedback, state, chat_completions, sign_in):
+    for module in (questions, library, faults, feedback, training, state, chat_completions, sign_in):
         app.include_router(module.router)
     if mount_page is None:
         app.get("/", include_in_schema=False)(_root)
