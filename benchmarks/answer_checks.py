@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import string
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from copilot.types import Answer, AnswerStatus, Citation
+from indexer.types import DocumentKind
 
 _MARKER = re.compile(r"\s*\[\d{1,3}\]")
 _STEP = re.compile(r"^\s*(?:\d{1,3}[.)、]|[•·–-])\s+", re.MULTILINE)
@@ -84,55 +86,71 @@ def cites_page(answer: Answer, document: str, page: int) -> bool:
 
 
 def found_again(citation: Citation, folder: Path) -> tuple[bool, bool] | None:
-    """(whole quote, every cell and line of it) stand on the cited pages; None where the page has no text to read.
+    """(the whole quote stands on the cited pages, its words do); None where the page has no text to read.
 
-    The second allows for table rows, which are written "Header: cell" in a quote and lie apart on a page.
+    The second is for what cannot lie together: rows are quoted "Header: cell", a page's columns are read by us in another
+    order than by pypdfium2, page text has mark-up within sentences. Each line or cell, without the number of a step, must then
+    have its words on the page in the same order.
     """
-    if citation.ocr:
+    if citation.ocr or citation.source.kind is DocumentKind.FAULT_REPORT:
         return None
     page = pages_text(folder / citation.source.document_id, *citation.pages)
-    if not page:
+    if not page.strip():
         return None
-    whole = _bare(citation.quote) in page
-    parts = [part for line in citation.quote.splitlines() for part in _cells(line)]
-    return whole, whole or all(_bare(part) in page for part in parts)
+    if _bare(citation.quote) in _bare(page):
+        return True, True
+    there = _words(page)
+    parts = [_words(part) for line in citation.quote.splitlines() for part in _cells(_STEP.sub("", line))]
+    return False, all(_in_order(part, there) for part in parts)
+
+
+def _in_order(part: tuple[str, ...], page: tuple[str, ...]) -> bool:
+    rest = iter(page)
+    return all(word in rest for word in part)
 
 
 def _cells(line: str) -> list[str]:
-    """A line, or header and cell of each "Header: cell", and the cells of "a | b"."""
+    """A line, or header and cell of each "Header: cell", and the cells of "a | b" and "a; b"."""
     return [
-        part for cell in re.split(r"\s\|\s|\t", line) for part in re.split(r"(?<=[^\s:]):\s|：", cell) if part.strip()
+        part
+        for cell in re.split(r"\s\|\s|\t|;\s", line)
+        for part in re.split(r"(?<=[^\s:]):\s|：", cell)
+        if part.strip()
     ]
 
 
 def _bare(text: str) -> str:
-    """For comparing: NFKC, lower case, without white space, hyphens and list signs."""
+    """For comparing: NFKC, lower case, without white space, hyphens, list signs and mark-up."""
     flat = unicodedata.normalize("NFKC", text).lower()
-    return re.sub(r"[\s\u00ad\u2010-\u2015\u2022\u00b7\uf0b7\u25a0\u25cf\u25aa*`_#|\\\ufffe\u0002-]+", "", flat)
+    return re.sub(r"[\s\u00ad\u2010-\u2015\u2022\u00b7\uf000-\uf0ff\u25a0\u25cf\u25aa*`_#|$\\\ufffe\u0002-]+", "", flat)
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    """Words and numbers in order, parted words joined; Chinese and Japanese text by characters."""
+    flat = re.sub(r"(?:[\u00ad\u0002\ufffe]|(?<=\w)-)\s*\n\s*", "", unicodedata.normalize("NFKC", text).lower())
+    return tuple(re.findall(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+", flat))
 
 
 @lru_cache(maxsize=4096)
 def pages_text(file: Path, first: int, last: int) -> str:
-    """The bare text of 1-based pages of a file, read by pypdfium2 or plainly; whole files where there are no pages."""
+    """The text of 1-based pages of a file, read by pypdfium2 or plainly; whole files where there are no pages."""
     suffix = file.suffix.lower()
     if suffix == ".pdf":
-        return "".join(_pdf(file)[first - 1 : last])
+        return "\n".join(_pdf(file)[first - 1 : last])
     if suffix == ".json":
         data = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(data, list) and data and "page_idx" in data[0]:
-            return _bare(" ".join(row["text"] for row in data if first <= row["page_idx"] + 1 <= last))
-        return _bare(" ".join(_strings(data)))
+            text = "\n".join(row["text"] for row in data if first <= row["page_idx"] + 1 <= last)
+            return html.unescape(re.sub(r"</?[a-z][^>]*>", " ", text))
+        return " ".join(_strings(data))
     if suffix in (".docx", ".xlsx", ".pptx"):
         with zipfile.ZipFile(file) as archive:
             parts = [archive.read(n).decode("utf-8", "replace") for n in archive.namelist() if n.endswith(".xml")]
-        return _bare(_entities(re.sub(r"<[^>]+>", " ", " ".join(parts))))
-    return _bare(file.read_text(encoding="utf-8", errors="replace"))
-
-
-def _entities(text: str) -> str:
-    import html
-
-    return html.unescape(text)
+        # A run of text may end within a word, a paragraph or cell does not.
+        text = re.sub(r"</(?:\w+:)?(?:p|tc|c|si|v)>", "\n", " ".join(parts))
+        return html.unescape(re.sub(r"<[^>]+>", "", text))
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
 @lru_cache(maxsize=64)
@@ -140,7 +158,7 @@ def _pdf(file: Path) -> list[str]:
     import pypdfium2
 
     document = pypdfium2.PdfDocument(file)
-    return [_bare(page.get_textpage().get_text_bounded()) for page in document]
+    return [page.get_textpage().get_text_bounded() for page in document]
 
 
 def _strings(data: Any) -> list[str]:
@@ -151,8 +169,13 @@ def _strings(data: Any) -> list[str]:
 
 
 def unsupported_numbers(answer: Answer) -> list[str]:
-    """Numbers of an answer's text that stand in none of its quotes, in no warning and not in the question."""
-    if answer.status is not AnswerStatus.ANSWERED:
+    """Numbers of an answer's text that stand in none of its quotes, in no warning and not in the question.
+
+    Answers from fault reports are left out: they count, and what is counted stands in no quote.
+    """
+    if answer.status is not AnswerStatus.ANSWERED or any(
+        c.source.kind is DocumentKind.FAULT_REPORT for c in answer.citations
+    ):
         return []
     held = " ".join([*(c.quote for c in answer.citations), *(w.text for w in answer.warnings), answer.question.text])
     known = set(_NUMBER.findall(unicodedata.normalize("NFKC", held)))

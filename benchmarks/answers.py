@@ -322,14 +322,15 @@ def citations(copilots: Copilots, names: Sequence[str], save: bool) -> None:
     """Quotes looked up in the page they name, which is read anew; numbers of answers looked up in their quotes."""
     table = Table(
         "answers", "citations", "Citations: every quote looked up on the page it names",
-        ["set", "quotes", "verbatim, whole", "verbatim, by line and cell", "not checkable", "answers", "numbers without support"],
+        ["set", "quotes", "verbatim, whole", "verbatim, word by word", "not checkable", "answers", "numbers without support"],
         notes=[
             "pages are read again by pypdfium2 (PDF) or plainly, apart from the product's readers; white space, case, hyphens and "
             "list signs do not count",
-            "by line and cell: a table's row is quoted as \"Header: cell\", whose parts lie apart on the page",
-            "not checkable: read by OCR, or the page has no text",
+            "word by word: the words of each line or cell stand on the page in the same order; for rows, quoted as \"Header: cell\", "
+            "for columns of a page, which pypdfium2 reads in another order, and for mark-up within sentences",
+            "not checkable: read by OCR, no text on the page, or a fault report, which is a record written out",
             "numbers without support: answers whose text has a number that is in no quote, no warning and not in the question; "
-            "counts computed from fault reports are among them",
+            "answers from fault reports, which count, are left out",
             "asked: 98 %",
         ],
     )  # fmt: skip
