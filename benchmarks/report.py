@@ -11,6 +11,7 @@ from benchmarks.common import HERE, RESULTS
 TITLES = {
     "retrieval": "Retrieval",
     "answers": "Answers",
+    "grounding": "Checks on a language model's text",
     "codes": "Exact codes",
     "indexing": "Bulk indexing",
     "encoder": "Encoder",

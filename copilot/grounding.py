@@ -1,7 +1,7 @@
 """Is a sentence borne out by a passage, and by which words of it? Pure functions; what checks a language model's text.
 
 A sentence holds when one run of neighbouring units of a passage (its quote) has every number, unit and code of the
-sentence, most of its words, the same negation, and not the opposite of any of its directions. That is strict on what
+sentence, most of its words (or some, where an encoder finds the meaning near), the same negation, and not the opposite of any of its directions. That is strict on what
 hurts when it is wrong, and cannot judge meaning beyond it: a sentence that fails is withheld, never repaired.
 """
 
@@ -23,6 +23,7 @@ from indexer.types import Chunk, ChunkKind
 
 _LONGEST_RUN = 12  # units of one quote
 _LEAST_WORDS = 0.6  # share of the sentence's words that its quotes must have
+_FEW_WORDS = 0.4  # the share that will do when the meaning is near as well
 _LEAST_LIKENESS = 0.65  # cosine; translations of short sentences have 0.7 to 0.97, others on one machine up to 0.6
 _LENGTH_COST = 0.12  # what a further unit of a quote must bring
 _DENIES = "one of sentence and passage says no, the other does not"
@@ -114,9 +115,12 @@ _GLUED = re.compile(r"(\d+(?:[.,]\d+)?)([A-Za-zµ]+)")
 _MINUS = re.compile(r"(?:^|[\s(|:：=±~（，至])[-−]$")
 
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nothing|neither|nor|without|cannot|must ?n['’]t|\w+n['’]t|forbidden|prohibited|avoid|instead of)\b"
-    r"|不(?!锈|断|久|同|良|平|间断)|未|勿|禁止|严禁|切忌|无(?!线|级|功)|没有|避免|别(?=再|把|让|用)",
+    r"\b(?:not|no|never|none|nothing|neither|nor|without|cannot|\w+n['’]t|forbidden|prohibited|avoid(?:s|ed|ing)?)\b"
+    r"|不(?!锈|断|久|同|良|平|间断|仅|但|论|管|只|过[，,])|未(?!来)|勿|禁止|严禁|切忌|无(?!线|级|功|论|级|绳|刷)|没有|避免|(?<![识级类分特区])别(?=再|把|让|用)",
     re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"[,，;；:：。.!?！？]\s+|[，；：。！？\n|]|\b(?:but|because|so that)\b|(?<=[^\s])(?:但是?|否则|因为|以便)"
 )
 _OPPOSITES = [
     (re.compile(rf"\b(?:{one})\b" if one.isascii() else one, re.I), re.compile(rf"\b(?:{two})\b" if two.isascii() else two, re.I))
@@ -128,6 +132,7 @@ _OPPOSITES = [
         ("on", "off"),
         ("tighten(?:s|ed|ing)?|tension(?:s|ed|ing)?", "loosen(?:s|ed|ing)?|slacken(?:s|ed|ing)?|releas(?:e|es|ed|ing)"),
         ("before", "after"),
+        ("up(?:wards?)?", "down(?:wards?)?"),
         ("min|minimum|at least", "max|maximum|at most"),
         ("above|over|more than", "below|under|less than"),
         ("start(?:s|ed|ing)?", "stop(?:s|ped|ping)?"),
@@ -248,22 +253,28 @@ def supporting(
 ) -> tuple[list[Span], str]:
     """The spans that bear a sentence out, one for each cited passage that helps, and "" — or [] and what is wrong.
 
-    `passages` are chunks with the length of their text that may count. A passage in another language than the sentence
-    (English, Chinese) shares no words with it: there `likeness` decides, and without it nothing does.
+    `passages` are chunks with the length of their text that may count. With `likeness`, fewer common words will do. A
+    passage in another language than the sentence (English, Chinese) shares none with it: there `likeness` decides.
     """
     wanted, words = facts(sentence), _words(sentence)
     if not words and not wanted:
         return [], "it says nothing"
     han = holds_chinese(sentence)
     own = [entry for entry in passages if holds_chinese(entry[0].text) == han]
-    spans, why = _by_words(sentence, wanted, words, own) if own else ([], "its words are not those of the passage")
+    spans, why = (
+        _by_words(sentence, wanted, words, own, likeness) if own else ([], "its words are not those of the passage")
+    )
     if not spans and likeness is not None and (foreign := [entry for entry in passages if entry not in own]):
         spans, why = _by_meaning(sentence, wanted, foreign, likeness)
     return spans, why
 
 
 def _by_words(
-    sentence: str, wanted: Facts, words: frozenset[str], passages: Sequence[tuple[Chunk, int]]
+    sentence: str,
+    wanted: Facts,
+    words: frozenset[str],
+    passages: Sequence[tuple[Chunk, int]],
+    likeness: Likeness | None,
 ) -> tuple[list[Span], str]:
     found = sorted(
         (best for chunk, shown in passages if (best := _best_run(wanted, words, chunk, shown)) is not None),
@@ -282,11 +293,22 @@ def _by_words(
     if strayed := _strayed(wanted, words, kept):
         return [], f"{strayed} belongs to something else in the passage"
     context = words & _words(" ; ".join(_place(span.chunk) for span in kept))
-    if words and (len(seen | context) < _LEAST_WORDS * len(words) or not (seen or wanted)):
+    share = len(seen | context) / len(words) if words else 1.0
+    if words and not (seen or wanted):
+        share = 0.0
+    if share < _LEAST_WORDS and not (share >= _FEW_WORDS and _is_like(sentence, kept, likeness)):
         return [], "its words are not those of the passage"
     if wrong := _contradiction(sentence, [_text(span) for span in kept]):
         return [], wrong
     return kept, ""
+
+
+def _is_like(sentence: str, spans: Sequence[Span], likeness: Likeness | None) -> bool:
+    """Whether one of the quotes, or a sentence of it, means nearly the same."""
+    if likeness is None:
+        return False
+    texts = [text for span in spans for text in (_text(span), *_groups(span))]
+    return max(likeness(sentence, texts), default=0.0) >= _LEAST_LIKENESS
 
 
 def _by_meaning(
@@ -412,28 +434,44 @@ def _best_run(wanted: Facts, words: frozenset[str], chunk: Chunk, shown: int) ->
 
 def _contradiction(sentence: str, texts: Sequence[str]) -> str:
     """How a sentence says the opposite of what it cites, or ""."""
-    nearest = _nearest(sentence, texts)
-    if bool(_NEGATION.search(sentence)) != bool(_NEGATION.search(nearest)):
+    if _denies_otherwise(sentence, texts):
         return _DENIES
+    nearest = " ".join(_nearest(sentence, texts))
     for one, two in _OPPOSITES:
-        for said, other in ((one, two), (two, one)):
-            if (
-                other.search(nearest)
-                and not other.search(sentence)
-                and said.search(sentence)
-                and not said.search(nearest)
-            ):
-                return "it says the opposite of the passage"
+        more = [len(pattern.findall(sentence)) - len(pattern.findall(nearest)) for pattern in (one, two)]
+        if min(more) < 0 < max(more):
+            return "it says the opposite of the passage"
     return ""
 
 
-def _nearest(sentence: str, texts: Sequence[str]) -> str:
+def _denies_otherwise(sentence: str, texts: Sequence[str]) -> bool:
+    """Whether some clause says no, or says it twice, where the clause most like it in the passage does not."""
+    clauses = [(clause, _words(clause), _denials(clause)) for text in texts for clause in _clauses(text)]
+    for said in _clauses(sentence):
+        words = _words(said)
+        shared = [(len(words & theirs) / max(1, len(words | theirs)), denials) for _, theirs, denials in clauses]
+        most = max((share for share, _ in shared), default=0.0)
+        if most == 0 and not _denials(said):
+            continue
+        if _denials(said) not in {denials for share, denials in shared if share >= 0.9 * most}:
+            return True
+    return False
+
+
+def _clauses(text: str) -> list[str]:
+    return [clause for clause in _CLAUSE.split(text) if clause and clause.strip()]
+
+
+def _denials(text: str) -> int:
+    return len(_NEGATION.findall(text))
+
+
+def _nearest(sentence: str, texts: Sequence[str]) -> list[str]:
     """Of the quoted units those that share words with the sentence, most of them first; all when none does."""
     words = _words(sentence)
-    units: list[Unit] = [unit for text in texts for unit in split(text)]
-    shared = [(len(words & _words(unit.text)), unit.text) for unit in units]
+    shared = [(len(words & _words(unit.text)), unit.text) for text in texts for unit in split(text)]
     most = max((count for count, _ in shared), default=0)
-    return " ".join(text for count, text in shared if most == 0 or count >= 0.5 * most)
+    return [text for count, text in shared if most == 0 or count >= 0.5 * most]
 
 
 def _words(text: str) -> frozenset[str]:

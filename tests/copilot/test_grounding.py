@@ -136,3 +136,31 @@ def test_rows_of_a_table_keep_their_units_from_the_header():
     assert supporting("M10 screws take a torque of 49 Nm.", [(table, 999)])[0]
     assert supporting("M8 screws take a torque of 49 Nm.", [(table, 999)])[0] == []
     assert supporting("M8 screws take a torque of 25 bar.", [(table, 999)])[0] == []
+
+
+@pytest.mark.parametrize(
+    "sentence, holds",
+    [
+        ("The belt drives the pump and not the fan.", False),  # a clause of it says no
+        (
+            "Never operate the press with the interlock bypassed, and test the interlock at the start of every shift.",
+            True,
+        ),
+        (
+            "Operate the press with the interlock bypassed, and never test the interlock at the start of every shift.",
+            False,
+        ),
+    ],
+)
+def test_a_no_counts_where_it_stands(sentence, holds):
+    quotes, _ = verdict(sentence, "belt-1", "belt-2", "safety")
+    assert bool(quotes) == holds
+
+
+def test_fewer_common_words_will_do_when_the_meaning_is_near():
+    sentence = "Once the drum is empty, refill the reservoir with lubricant."
+    found = chunk("fill", "As soon as the drum has run empty, top up the reservoir with oil.")
+    assert supporting(sentence, [(found, 99)])[1] == "its words are not those of the passage"
+    assert supporting(sentence, [(found, 99)], lambda _, texts: [0.8] * len(texts))[0]
+    assert supporting(sentence, [(found, 99)], lambda _, texts: [0.3] * len(texts))[0] == []
+    assert supporting(sentence + " Use 5 l.", [(found, 99)], lambda _, texts: [0.8] * len(texts))[0] == []
