@@ -160,7 +160,7 @@ def make_router(settings: Settings, embedder: OnnxEmbedder) -> tuple[Router, tup
     registry = make_registry(settings)
     cache = make_home(settings).cache_folder
     if registry.current(ROUTER_TASK) is not None:
-        tuned = FineTunedRouter(registry, make_body(settings), cache)
+        tuned = FineTunedRouter(registry, make_body(settings), cache, threads=settings.indexer.threads or None)
         if {route.name for route in routes} | {OUT_OF_SCOPE} == set(tuned.labels()):
             return tuned, routes
     return SeedRouter(routes, SeedCache(embedder, cache)), routes
@@ -280,7 +280,15 @@ def make_copilot(
 
 
 def make_service(settings: Settings) -> Service:
-    """What the browser page and the HTTP API ask; one per process."""
-    from copilot.service import Service
+    """What the browser page and the HTTP API ask; one per process.
 
-    return Service(settings)
+    Several questions are answered at once, so each takes its share of the cores: on a machine that is busy, threads that
+    wait for each other at every layer of the encoder cost more than they gain.
+    """
+    from copilot.service.service import Service
+    from indexer.encoder import available_cores
+
+    cores = available_cores()
+    running = settings.server.running or min(4, cores)
+    indexer = replace(settings.indexer, threads=settings.indexer.threads or max(1, cores // running))
+    return Service(replace(settings, indexer=indexer, server=replace(settings.server, running=running)))

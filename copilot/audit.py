@@ -59,6 +59,7 @@ class AuditLog:
         self._lock = threading.Lock()
         self._last: tuple[int, int, str] = (0, 0, FIRST)  # size of the file, number and hash of its last line
         self._salt: bytes | None = None
+        self._opened: sqlite3.Connection | None = None
 
     def who(self, name: str) -> str:
         """What stands for a user here: the name, or its pseudonym."""
@@ -82,6 +83,8 @@ class AuditLog:
         with self._lock, _errors(self.folder), locked(self.folder):
             with self._texts() as db:
                 gone = db.execute("DELETE FROM texts WHERE time < ?", (_stamp(before),)).rowcount
+            if gone and self._opened is not None:  # nor may the write-ahead log keep them
+                self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             if gone:
                 self._append({"action": "forget", "who": "", "before": _stamp(before), "texts": gone}, None)
         return gone
@@ -168,23 +171,30 @@ class AuditLog:
 
     @contextlib.contextmanager
     def _texts(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.folder / "texts.sqlite", timeout=30)
-        try:
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(
+        if self._opened is None:
+            opened = sqlite3.connect(self.folder / "texts.sqlite", timeout=30, check_same_thread=False)
+            opened.execute("PRAGMA journal_mode = WAL")
+            opened.execute("PRAGMA synchronous = NORMAL")
+            opened.execute("PRAGMA secure_delete = ON")
+            opened.execute(
                 "CREATE TABLE IF NOT EXISTS texts (n INTEGER PRIMARY KEY, time TEXT NOT NULL, salt TEXT NOT NULL, "
                 "text TEXT NOT NULL) STRICT"
             )
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+            self._opened = opened
+        with self._opened:
+            yield self._opened
+
+    def close(self) -> None:
+        """Release the file of texts."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
 
     def _all_texts(self) -> dict[int, tuple[str, str]]:
         if not (self.folder / "texts.sqlite").exists():
             return {}
-        with _errors(self.folder), self._texts() as db:
+        with self._lock, _errors(self.folder), self._texts() as db:
             return {row[0]: (row[1], row[2]) for row in db.execute("SELECT n, salt, text FROM texts")}
 
     def _key(self) -> bytes:

@@ -96,9 +96,12 @@ class FineTunedRouter:
     Safe to share between threads: a question is answered whole by the version it began with.
     """
 
-    def __init__(self, registry: Registry, body: Body, cache: Path, task: str = ROUTER_TASK) -> None:
-        """Nothing is read yet. `cache` keeps the version's graph."""
+    def __init__(
+        self, registry: Registry, body: Body, cache: Path, task: str = ROUTER_TASK, threads: int | None = None
+    ) -> None:
+        """Nothing is read yet. `cache` keeps the version's graph, `threads` limits the cores used."""
         self._registry, self._body, self._cache, self._task = registry, body, cache, task
+        self._threads = threads
         self._lock = threading.Lock()
         self._loaded: tuple[PointerToken, str, Classifier] | None = None
 
@@ -133,7 +136,7 @@ class FineTunedRouter:
                         f"There is no version of {self._task!r}; say copilot finetune run --task {self._task}"
                     )
                 if self._loaded is None or self._loaded[1] != info.version:
-                    classifier = Classifier(info.folder, self._body, self._cache)
+                    classifier = Classifier(info.folder, self._body, self._cache, self._threads)
                     classifier.parts  # noqa: B018  # read now, so that a damaged version is noticed here
                     self._loaded = (token, info.version, classifier)
                 else:

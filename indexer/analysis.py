@@ -6,9 +6,10 @@ Both sides of BM25 must use the same analyser, so the manifest records `ANALYSER
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 
 ANALYSER = "codes+snowball-english+cjk-characters-and-bigrams/2"
@@ -49,12 +50,18 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-@cache
-def _stemmer() -> Callable[[str], str]:
-    import snowballstemmer
+class _Stemmers(threading.local):
+    """A stemmer for each thread: it keeps the word it works on in itself, so two threads would mix theirs."""
 
-    stem: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord
-    return stem
+    @cached_property
+    def stem(self) -> Callable[[str], str]:
+        import snowballstemmer
+
+        stem: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord
+        return stem
+
+
+_STEMMERS = _Stemmers()
 
 
 @lru_cache(maxsize=200_000)
@@ -62,7 +69,7 @@ def stem(word: str) -> str:
     """The Snowball English stem (Porter 2, https://snowballstem.org); words of other alphabets come back unchanged."""
     if len(word) < 4 or not word.isascii():
         return word
-    return _stemmer()(word)
+    return _STEMMERS.stem(word)
 
 
 @lru_cache(maxsize=200_000)

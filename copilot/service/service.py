@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,7 +75,7 @@ class Service:
         self.rules = AccessRules(server.access)
         self.recorded = RecordedReports(settings)
         self.library = Library(settings, self.rules, self.recorded)
-        self.admission = Admission(server.running or min(4, os.cpu_count() or 1), server.waiting)
+        self.admission = Admission(server.running or 1, server.waiting)
         self._rate = RateLimit(server.rate_per_minute)
         self._history = History(settings.home / "history.sqlite")
         self._feedback = assemble.make_feedback_store(settings)
@@ -111,6 +110,7 @@ class Service:
         self._jobs.stop()
         self.library.close()
         self._history.close()
+        self.audit.close()
         self.users.close()
 
     # --- questions ---

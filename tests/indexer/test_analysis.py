@@ -54,3 +54,20 @@ def test_a_code_shares_its_joined_form_with_every_way_to_separate_it(code):
 def test_language_of_a_question():
     assert is_chinese("P0-15 是什么参数")
     assert not is_chinese("what is E-207 报警 on the hydraulic press, please tell me")
+
+
+def test_threads_do_not_mix_their_words():
+    from concurrent.futures import ThreadPoolExecutor
+
+    from indexer.analysis import stem
+
+    words = [
+        f"{first}{middle}ing{last}"
+        for first in ("relat", "hydraul", "operat")
+        for middle in ("", "ion", "al")
+        for last in ("", "s", "ly", "ness")
+    ]
+    wanted = [stem.__wrapped__(word) for word in words]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: [stem.__wrapped__(word) for word in words], range(400)))
+    assert all(stems == wanted for stems in found)
