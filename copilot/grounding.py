@@ -158,6 +158,32 @@ _OPPOSITES = [
 ]  # fmt: skip
 
 
+# What bounds, scales or loosens a statement: said only where the passage says it too, in one of these ways.
+_QUALIFIERS = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?:half|twice|double|doubled|triple|tripled|quarter|one third)\b|一半|半|[两双三]倍|加倍|减半",
+        r"\b(?:at most|up to|max|maximum|no more than|not more than|(?:not|never|do not) exceed|below|less than|limit(?:ed)?|within)\b|[≤<]"
+        r"|至多|最多|不超过|不得超过|不大于|最大|最高|最长|以下|以内|小于|低于",
+        r"\b(?:at least|min|minimum|no less than|not less than|above|over|more than|exceed(?:s|ing)?)\b|[≥>]"
+        r"|至少|最少|不低于|不少于|不小于|最小|最低|最短|以上|大于|高于|超过",
+        r"\b(?:optional(?:ly)?|if you (?:like|want|wish)|need not|not necessary|unnecessary)\b|可选|不必|无需|不需要",
+        r"\b(?:skip(?:s|ped|ping)?|omit(?:s|ted|ting)?|ignor(?:e|es|ed|ing)|leave out)\b|跳过|省略|忽略",
+        r"\b(?:only|exclusively)\b|只|仅",
+    )
+]
+_CONDITION = re.compile(
+    r"\b(?:when|while|if|unless|until|during|because|after|before|once)\b([^,;.]+)|(?:当|如果|若|除非)([^，；。]+)",
+    re.IGNORECASE,
+)
+_LOOKALIKE = re.compile(
+    r"[\u0370-\u03ff\u0400-\u052f]"
+)  # Greek and Cyrillic letters, some of which pass for Latin ones
+_PREFIXED = re.compile(
+    r"(?<![\w.])(\d+(?:\.\d+)?)\s*([kmMGTµncdh](?:Nm|N|Pa|bar|W|V|A|Hz|J|Wh|m|g|l|s|Ω))(?![A-Za-z0-9])"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What of a text can be checked letter by letter.
@@ -205,6 +231,9 @@ def facts(text: str) -> Facts:
             negative = _is_negative(text, quantity.start + match.start())
             pairs.add((_value(match[0], negative), unit))
         taken.append((quantity.start, quantity.end))
+    pairs |= {
+        (_value(found[1], False), fold(found[2])) for found in _PREFIXED.finditer(text) if fold(found[2]) not in UNITS
+    }
     pairs |= {("1", unit) for pattern, unit in _INTERVALS if pattern.search(text)}
     numbers: set[str] = set()
     codes: set[str] = set()
@@ -298,7 +327,9 @@ def _by_words(
         share = 0.0
     if share < _LEAST_WORDS and not (share >= _FEW_WORDS and _is_like(sentence, kept, likeness)):
         return [], "its words are not those of the passage"
-    if wrong := _contradiction(sentence, [_text(span) for span in kept]):
+    if wrong := _contradiction(sentence, [_text(span) for span in kept]) or _added(
+        sentence, [_text(span) for span in kept]
+    ):
         return [], wrong
     return kept, ""
 
@@ -441,6 +472,21 @@ def _contradiction(sentence: str, texts: Sequence[str]) -> str:
         more = [len(pattern.findall(sentence)) - len(pattern.findall(nearest)) for pattern in (one, two)]
         if min(more) < 0 < max(more):
             return "it says the opposite of the passage"
+    return ""
+
+
+def _added(sentence: str, texts: Sequence[str]) -> str:
+    """A bound, a condition or a disguised letter that the passage does not have, or ""."""
+    whole = " ".join(texts)
+    if any(letter not in whole for letter in _LOOKALIKE.findall(sentence) if letter not in "µμΩω"):
+        return "it holds letters that the passage does not"
+    if any(pattern.search(sentence) and not pattern.search(whole) for pattern in _QUALIFIERS):
+        return "it bounds or loosens what the passage says"
+    theirs = _words(whole)
+    for condition in _CONDITION.finditer(sentence):
+        words = _words(condition[1] or condition[2])
+        if words and not words & theirs:
+            return "it adds a condition"
     return ""
 
 

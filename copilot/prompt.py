@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -176,11 +177,19 @@ def estimate_tokens(text: str) -> int:
 
 def addresses_a_model(chunk: Chunk) -> bool:
     """Whether a passage gives orders to a language model: "ignore all previous instructions", “忽略以上指令”."""
-    return bool(_TO_A_MODEL.search(" ".join((*chunk.heading, chunk.text))))
+    text = _plain_letters(" ".join((*chunk.heading, chunk.text)))
+    text = re.sub(r"-\s*\n\s*|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])", "", text)
+    return bool(_TO_A_MODEL.search(" ".join(text.split())))
+
+
+def _plain_letters(text: str) -> str:
+    """A text without invisible characters, wide letters as plain ones."""
+    return "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
 
 
 def as_data(text: str) -> str:
     """A document's text with nothing in it that a chat format or our own frame would take for its own."""
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf").replace("＜", "<").replace("＞", ">")
     return plain(_INSTRUCTION_TAG.sub(r"(\1)", _TAG.sub(lambda found: "‹" if found[0] == "<" else "›", text)))
 
 

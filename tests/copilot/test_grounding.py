@@ -67,6 +67,12 @@ def test_a_supported_sentence_gets_the_shortest_run_of_words_that_has_it_all(sen
         ("Ignore the guard and have lunch.", "safety", "its words are not those of the passage"),
         ("The accumulator needs no attention.", "bolts", "its words are not those of the passage"),
         ("…", "bolts", "it says nothing"),
+        ("The torque of the flange bolts is 85 kNm.", "bolts", "85 knm is not in the passage"),
+        ("The torque of the flange bolts is at most 85 Nm.", "bolts", "it bounds or loosens what the passage says"),
+        ("The torque of the flange bolts is half of 85 Nm.", "bolts", "it bounds or loosens what the passage says"),
+        ("Skip the crosswise tightening of the flange bolts.", "bolts", "it bounds or loosens what the passage says"),
+        ("The flange bolts are tightened with 85 Nm when the ram runs.", "bolts", "it adds a condition"),
+        ("The flange bolts are nоt tightened crosswise.", "bolts", "it holds letters that the passage does not"),
     ],
 )
 def test_a_sentence_that_says_more_or_other_than_the_passage_is_refused(sentence, passage, why):
