@@ -12,7 +12,7 @@ export HF_HUB_OFFLINE := 1
 export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench gates router failure-mode tagger sample-plant ocr-hint clean help
+.PHONY: demo test lint bench gates router failure-mode tagger reader sample-plant ocr-hint clean help
 
 help:
 	@echo "make demo          set up, index the bundled sample plant, ask it questions"
@@ -22,6 +22,7 @@ help:
 	@echo "make gates         measure a new bilingual body against what is asked of it"
 	@echo "make router        train the router that ships, from its seed questions (a quarter of an hour)"
 	@echo "make failure-mode tagger DATA=FOLDER   train the others that ship, from the public data sets in FOLDER"
+	@echo "make reader DATA=FOLDER                train the reader that ships, from public data (an hour)"
 	@echo "make sample-plant  write the bundled sample plant again"
 
 # The stamp stands for "installed from these files"; it is made last, so an interrupted install is done again.
@@ -72,6 +73,13 @@ tagger: $(VENV)/.installed
 	$(BIN)/python -m finetune.data_sets maintie --from $(DATA)/maintie --to build/maintie.jsonl
 	$(BIN)/python -m finetune.data_sets glossary --count 600 --to build/maintie.jsonl --append
 	$(BIN)/python -m finetune.ship tagger --data build/maintie.jsonl
+
+# DATA holds squadshifts, covidqa, cmrc2018, manuals_md, manual_pdfs and parallel_zh_en as their authors published them. About an hour;
+# it can be stopped and goes on when started again.
+reader: $(VENV)/.installed
+	$(BIN)/python -m finetune.reading train --data $(DATA)
+	$(BIN)/python -m finetune.reading pack --data $(DATA)
+	COPILOT_BENCH_DATA=$(DATA) $(BIN)/python -m benchmarks.calibrate
 
 sample-plant: $(VENV)/.installed
 	$(BIN)/python scripts/make_sample_plant.py

@@ -19,6 +19,7 @@ from benchmarks import (
     grounding,
     indexing,
     load,
+    reading,
     report,
     retrieval,
     routing,
@@ -29,6 +30,7 @@ from benchmarks import (
 BENCHMARKS = {
     "retrieval": retrieval.main,
     "answers": answers.main,
+    "reading": reading.main,
     "codes": codes.main,
     "bilingual": bilingual.main,
     "indexing": indexing.main,

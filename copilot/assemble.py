@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from copilot.engine import Copilot
     from copilot.protocols import Generator, LanguageModel, Rarity
+    from copilot.rerank import ReadingReranker, RerankedSearch
     from copilot.retrieve import HybridRetriever
     from copilot.service import Service
     from copilot.understand import Understander
@@ -240,29 +241,56 @@ def make_rarity(index: Index) -> Rarity:
     return rarity
 
 
+def make_reranker(settings: Settings) -> ReadingReranker | None:
+    """What reads the passages found; None where the settings or a missing version switch it off.
+
+    Raises BodyError, and RegistryError when the version in force is damaged.
+    """
+    from copilot.rerank import READER_TASK, ReadingReranker
+    from finetune.reading.model import Reader
+
+    version = make_registry(settings).current(READER_TASK) if settings.copilot.reader else None
+    if version is None:
+        return None
+    reader = Reader(version.folder, make_body(settings), make_home(settings).cache_folder)
+    return ReadingReranker(reader, depth=settings.copilot.reader_depth)
+
+
+def make_search(
+    settings: Settings, index: Index, embedder: OnnxEmbedder, reranker: ReadingReranker | None = None
+) -> RerankedSearch:
+    """Search for questions as written, the first hits read where a reader is in force. `reranker` is one made before."""
+    from copilot.rerank import RerankedSearch
+
+    return RerankedSearch(make_retriever(settings, index, embedder), reranker or make_reranker(settings))
+
+
 def make_copilot(
     settings: Settings,
     index: Index,
     embedder: OnnxEmbedder,
     generator: str | None = None,
     routing: tuple[Router, tuple[Route, ...]] | None = None,
+    reranker: ReadingReranker | None = None,
 ) -> Copilot:
     """Everything that answers questions, over an opened index. `generator` stands in for the setting.
 
-    `routing` is what `make_router` gave, where several copilots share it.
+    `routing` and `reranker` are what `make_router` and `make_reranker` gave, where several copilots share them.
     """
     from copilot.engine import Copilot
-    from copilot.evidence import EvidenceJudge
+    from copilot.evidence import THRESHOLD, Calibration, EvidenceJudge
     from copilot.understand import Understander
 
     rarity = make_rarity(index)
-    threshold = settings.copilot.evidence_threshold
+    reranker = reranker or make_reranker(settings)
+    threshold = THRESHOLD if settings.copilot.evidence_threshold is None else settings.copilot.evidence_threshold
     judge = EvidenceJudge(
         embedder,
         rarity,
+        threshold=threshold,
         stored=index.vectors_of,
         reads_chinese=embedder.reads_chinese,
-        **({} if threshold is None else {"threshold": threshold}),
+        calibration=None if reranker is None else Calibration.of(reranker.calibration),
     )
     router, routes = routing or make_router(settings, embedder)
     return Copilot(
@@ -270,10 +298,12 @@ def make_copilot(
         understander=Understander(index, router, routes, confident=settings.copilot.route_confidence),
         retriever=make_retriever(settings, index, embedder),
         judge=judge,
+        reranker=reranker,
         generator=make_generator(settings, index, embedder, generator),
         model_versions={
             "embedder": f"{embedder.name}@{index.manifest.weights_sha256[:12]}",
             "router": router.name,
+            **({} if reranker is None else {"reader": reranker.version}),
         },
         min_k=settings.copilot.min_k,
     )

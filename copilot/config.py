@@ -90,6 +90,10 @@ class CopilotSettings:
     """Below this confidence of the router everything is searched."""
     evidence_threshold: float | None = None
     """The evidence score, 0..1, from which a question is answered; unset means the judge's own."""
+    reader: bool = True
+    """Whether a model reads the passages found: it reorders them, marks the words that answer, and helps to refuse."""
+    reader_depth: int = 8
+    """How many passages it reads for a question; each costs time."""
     candidates: int = 100
     """How many chunks each side of the hybrid search hands to the fusion."""
     dense_weight: float = 0.6
@@ -161,6 +165,7 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("copilot", "route_confidence"): (0, 1),
     ("copilot", "evidence_threshold"): (0, 1),
     ("copilot", "candidates"): (1, 10_000),
+    ("copilot", "reader_depth"): (1, 100),
     ("copilot", "dense_weight"): (0, 100),
     ("copilot", "dense_weight_chinese"): (0, 100),
     ("copilot", "min_k"): (1, 1000),

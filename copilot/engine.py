@@ -12,6 +12,7 @@ from copilot import cite, safety
 from copilot.generate.detail import more_of
 from copilot.generate.extractive import ExtractiveGenerator
 from copilot.protocols import Generator, Judge, Knowledge, Reranker, Retriever
+from copilot.short_answer import short_answer
 from copilot.types import Answer, AnswerStatus, Citation, Evidence, Piece, Question, Understanding
 from copilot.understand import Understander
 from copilot.verify import Gate
@@ -108,6 +109,7 @@ class Copilot:
             timings_ms=clock.spent(),
             evidence_score=evidence.score,
             withheld=tuple(one.sentence for one in gate.withheld),
+            short=short_answer(citations, hits) if status is AnswerStatus.ANSWERED else "",
         )
 
     def more(self, answer: Answer) -> Answer:

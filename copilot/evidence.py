@@ -8,7 +8,11 @@ part is in `Evidence.parts`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from copilot.protocols import Rarity
 from copilot.scoring import GENERIC, HISTORY_WORDS, is_about_the_past, term_weights
@@ -19,6 +23,7 @@ from indexer.chunk import embedding_text
 from indexer.protocols import Embedder, FloatMatrix
 from indexer.types import ChunkKind, Hit, Stage
 
+THRESHOLD = 0.4
 _TOP = 5
 _MEANING_TOP = 3  # passages compared with the question by meaning
 _TORN_PAIR = 0.5
@@ -38,12 +43,57 @@ reason why problem issue wrong check know find show tell enable able possible co
 _ASKING = frozenset(stem(word) for word in _ASKING_WORDS.split())
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How likely hits answer, from the score of words and meaning and from what a reader made of them: a logistic regression.
+
+    `weights` are, by the question's language, those of (1, score, log-odds of relevance, log-odds of an answer). The result is
+    shifted so that `thresholds` of the language falls on THRESHOLD.
+    """
+
+    weights: Mapping[str, Sequence[float]]
+    thresholds: Mapping[str, float]
+
+    @classmethod
+    def of(cls, calibration: Mapping[str, Any]) -> Calibration | None:
+        """From what a reader's version brings; None when it brings none."""
+        if "weights" not in calibration:
+            return None
+        return cls(calibration["weights"], calibration["thresholds"])
+
+    def score(self, language: str, score: float, relevance: float, answerable: float) -> float:
+        """0..1, at THRESHOLD where the calibrated probability is at the language's."""
+        language = language if language in self.weights else next(iter(self.weights))
+        logit = float(np.dot(self.weights[language], features(score, relevance, answerable)))
+        shifted = logit - log_odds(self.thresholds[language]) + log_odds(THRESHOLD)
+        return float(1 / (1 + np.exp(-shifted)))
+
+
+def features(score: float, relevance: float, answerable: float) -> tuple[float, float, float, float]:
+    """What the regression weighs."""
+    return 1.0, score, log_odds(relevance), log_odds(answerable)
+
+
+def log_odds(probability: float) -> float:
+    """The logit, at most 6 either way: beyond that a model's certainty means nothing."""
+    clipped = min(max(probability, 0.0025), 0.9975)
+    return float(np.log(clipped / (1 - clipped)))
+
+
+def readings(hits: Sequence[Hit]) -> tuple[float, float] | None:
+    """The best relevance among the hits read, and the best confidence in an answer, each as good as its passage is relevant."""
+    read = [hit.reading for hit in hits if hit.reading is not None]
+    if not read:
+        return None
+    return max(r.relevance for r in read), max(r.relevance * r.answerable for r in read)
+
+
 class EvidenceJudge:
     """Scores hits for a question; see the module for how. Without an embedder the words alone decide.
 
     `cosine_floor` and `cosine_full` are the cosines of question and passage that count 0 and 1; they suit one encoder.
     `stored` gives the vectors of chunks by id, (n, dimension); without it the passages are embedded again.
-    `reads_chinese` says whether the encoder does.
+    `reads_chinese` says whether the encoder does. `calibration` weighs the score against what a reader made of the hits.
     """
 
     def __init__(
@@ -51,13 +101,15 @@ class EvidenceJudge:
         embedder: Embedder | None = None,
         rarity: Rarity | None = None,
         *,
-        threshold: float = 0.4,
+        threshold: float = THRESHOLD,
         cosine_floor: float = 0.2,
         cosine_full: float = 0.65,
         stored: Callable[[Sequence[str]], FloatMatrix] | None = None,
         reads_chinese: bool = False,
+        calibration: Calibration | None = None,
     ) -> None:
         self.threshold = threshold
+        self._calibration = calibration
         self._embedder = embedder
         self._rarity = rarity
         self._floor = cosine_floor
@@ -107,7 +159,13 @@ class EvidenceJudge:
             "coverage": coverage, "meaning": meaning, "agreement": float(agree), "unknown_names": unknown,
             "missing_numbers": numbers,
         }  # fmt: skip
-        return Evidence(max(0.0, min(1.0, score)), parts, missing)
+        score = max(0.0, min(1.0, score))
+        read = readings(hits)
+        if self._calibration is None or not read:
+            return Evidence(score, parts, missing)
+        relevance, answerable = read
+        parts |= {"words_and_meaning": score, "relevance": relevance, "answerable": answerable}
+        return Evidence(self._calibration.score(understanding.language, score, relevance, answerable), parts, missing)
 
     def _weights(self, understanding: Understanding, hits: Sequence[Hit]) -> dict[str, float]:
         past = understanding.form is AnswerForm.HISTORY

@@ -60,6 +60,7 @@ _CODE_CELL = re.compile(
 )
 _LABEL_SAYS = 0.3
 _MEANING_UNITS = 14
+_READ = 0.8  # what a unit gains in which the reader is certain to see the answer
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", ")", "”", "…")
 _PRONOUN = re.compile(
     r"(?:it|they|them|this|these|those|that|its|their|he|she|such|otherwise|then|thus|therefore|in this case|"
@@ -145,7 +146,7 @@ class UnitScorer:
         bags = [set(tokens(candidate.unit.text)) for candidate in found]
         scored = [self._lexical(candidate, place, found, bags, weights) for place, candidate in enumerate(found)]
         scored.sort(key=lambda candidate: -candidate.score)
-        return self._add_meaning(scored)
+        return _add_reading(self._add_meaning(scored))
 
     def _lexical(
         self,
@@ -244,6 +245,24 @@ class UnitScorer:
             for candidate in scored
         ]
         return sorted(merged, key=lambda candidate: -candidate.score)
+
+
+def _add_reading(scored: list[Candidate]) -> list[Candidate]:
+    """Raise the units in which a reader marked an answer, by how sure it is of the span and of the passage."""
+    raised = [replace(candidate, score=candidate.score + _READ * _marked(candidate)) for candidate in scored]
+    return sorted(raised, key=lambda candidate: -candidate.score)
+
+
+def _marked(candidate: Candidate) -> float:
+    """How sure a reader is, 0..1, that the answer lies in the unit; a span across units counts in each by its share."""
+    reading, unit = candidate.hit.reading, candidate.unit
+    if reading is None:
+        return 0.0
+    found = [
+        span.confidence * max(0, min(span.end, unit.end) - max(span.begin, unit.start)) / max(1, span.end - span.begin)
+        for span in reading.spans
+    ]
+    return reading.relevance * max(found, default=0.0)
 
 
 def _with_heading(candidate: Candidate) -> str:

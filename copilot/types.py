@@ -157,6 +157,8 @@ class Answer:
     evidence_score: float = 0.0
     withheld: tuple[str, ...] = ()
     """Sentences left out because their quotes do not bear them out."""
+    short: str = ""
+    """The few words that answer, verbatim from a quote, where the reader is sure of them."""
 
     @property
     def turn(self) -> Turn:

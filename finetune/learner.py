@@ -23,8 +23,8 @@ _LORA_PARTS = ["query", "key", "value", "dense"]
 class Learner(nn.Module):  # type: ignore[misc]  # torch is not followed by the type checker
     """Token ids in, last hidden states out; `method` says what of the body may change."""
 
-    def __init__(self, body: Body, method: str, rank: int = 16, seed: int = 0) -> None:
-        """Raises TrainingError for a method that is not one of METHODS."""
+    def __init__(self, body: Body, method: str, rank: int = 16, seed: int = 0, frozen: int = 0) -> None:
+        """`frozen` of the layers, from below, never change. Raises TrainingError for a method that is not one of METHODS."""
         from transformers import AutoModel
         from transformers.utils import logging
 
@@ -44,6 +44,8 @@ class Learner(nn.Module):  # type: ignore[misc]  # torch is not followed by the 
         self.rank = rank
         self._before = {name: value.detach().clone() for name, value in self.bert.named_parameters()}
         self.bert.embeddings.requires_grad_(False)
+        for layer in self.bert.encoder.layer[:frozen]:
+            layer.requires_grad_(False)
         if method == "head":
             self.bert.requires_grad_(False)
         elif method == "lora":

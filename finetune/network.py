@@ -100,9 +100,14 @@ class Network:
     """Layers made runnable. The graph is built once and kept in `cache`; safe to share between threads."""
 
     def __init__(
-        self, body: Body, key: str, layers: Callable[[], Layers], cache: Path | None, threads: int | None = None
-    ) -> None:
-        """`layers` gives the weights; it is called only if no graph called `key` is in `cache`, None keeping none."""
+        self, body: Body, key: str, layers: Callable[[], Layers], cache: Path | None, threads: int | None = None,
+        *, int8: bool = False,
+    ) -> None:  # fmt: skip
+        """`layers` gives the weights; it is called only if no graph called `key` is in `cache`, None keeping none.
+
+        `int8` multiplies in eight bits, scaled by what each call brings: two to three times as fast, a little less exact.
+        """
+        self._int8 = int8
         self._body, self._key, self._layers, self._cache = body, key, layers, cache
         self._threads = threads or available_cores()
         self._lock = threading.Lock()
@@ -149,12 +154,16 @@ class Network:
 
     def _load(self) -> Any:
         if self._cache is None:
-            return _session(build_graph(self._layers(), self._body.shape), self._threads)
-        path = self._cache / "heads" / f"{self._key}-{GRAPH_FORMAT}.onnx"
+            return _session(self._graph(), self._threads)
+        path = self._cache / "heads" / f"{self._key}-{GRAPH_FORMAT}{'-int8' if self._int8 else ''}.onnx"
         try:
             return _session(path, self._threads)
         except Exception:  # not there, or damaged: it can be made again
-            return _session(_keep(path, build_graph(self._layers(), self._body.shape)), self._threads)
+            return _session(_keep(path, self._graph()), self._threads)
+
+    def _graph(self) -> bytes:
+        graph = build_graph(self._layers(), self._body.shape)
+        return quantised(graph) if self._int8 else graph
 
 
 def _session(graph: Path | bytes, threads: int) -> Any:
@@ -193,6 +202,25 @@ def _keep(path: Path, graph: bytes) -> Path | bytes:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return path
+
+
+def quantised(graph: bytes) -> bytes:
+    """A graph whose products with weights are made in int8 (dynamic quantisation, a scale for each column of a weight).
+
+    Weights keep seven bits: processors without VNNI add pairs of products in 16 bits, which eight would overflow.
+    """
+    import tempfile
+
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "int8.onnx"
+        quantize_dynamic(
+            onnx.load_from_string(graph), target, op_types_to_quantize=["MatMul"], per_channel=True, reduce_range=True,
+            weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True},
+        )  # fmt: skip
+        return target.read_bytes()
 
 
 def merged(layers: Mapping[str, Matrix], changes: Mapping[str, Matrix]) -> dict[str, Matrix]:

@@ -57,6 +57,8 @@ class TrainSettings:
     seed: int = 0
     device: str = "auto"
     threads: int = 0
+    minutes: float = 0.0  # above 0: the rates fall with the clock too, and training ends when the time is up
+    frozen_layers: int = 0  # of the body, from below: a step costs less, and so does what is kept
 
     def checked(self) -> TrainSettings:
         """With the device chosen. Raises TrainingError for values that make no sense."""
@@ -66,7 +68,7 @@ class TrainSettings:
         ):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise TrainingError(f"The setting {name} is {getattr(self, name)}; it must be above 0")
-        for name, least in (("epochs", 0), ("max_tokens", 4)):
+        for name, least in (("epochs", 0), ("max_tokens", 4), ("minutes", 0), ("frozen_layers", 0)):
             if getattr(self, name) < least:
                 raise TrainingError(f"The setting {name} is {getattr(self, name)}; it must be {least} or more")
         for name in ("token_dropout", "label_smoothing", "augment", "warm_up"):
@@ -139,6 +141,8 @@ def train(
     for epoch in range(start, epochs):
         if run.best_score is not None and epoch - run.best_epoch >= settings.patience:
             break
+        if run.late():
+            break
         began = time.monotonic()
         torch.manual_seed(settings.seed * 1_000 + epoch)
         learner.train()
@@ -157,6 +161,8 @@ def train(
             for name, value in losses.items():
                 means.setdefault(name, []).append(float(value.detach()))
             log.tick(epoch, number, len(batches))
+            if run.late():
+                break
         learner.eval()
         with torch.no_grad():
             score = task.score(learner)
@@ -175,9 +181,13 @@ def _optimizer(learner: Learner, head: nn.Module, settings: TrainSettings, steps
         groups.append({"params": own, "lr": settings.head_learning_rate, "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(groups, fused=True)
     warm = max(1, round(settings.warm_up * steps))
+    began = time.monotonic()
 
     def factor(step: int) -> float:
-        return min((step + 1) / warm, max(0.02, (steps - step) / max(1, steps - warm)))
+        left = (steps - step) / max(1, steps - warm)
+        if settings.minutes:
+            left = min(left, 1 - (time.monotonic() - began) / (60 * settings.minutes))
+        return min((step + 1) / warm, max(0.02, left))
 
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
@@ -205,9 +215,14 @@ class _Run:
             **{f"head.{name}": p for name, p in head.named_parameters()},
         }
         self._optimizer, self._schedule, self._settings = optimizer, schedule, settings
+        self._began = time.monotonic()
         self.best_epoch = 0
         self.best_score: float | None = None
         self._kept: dict[str, Tensor] = {}
+
+    def late(self) -> bool:
+        """Whether the time given is up."""
+        return 0 < self._settings.minutes < (time.monotonic() - self._began) / 60
 
     def step(self) -> None:
         torch.nn.utils.clip_grad_norm_([p for p in self._parts.values() if p.grad is not None], 1.0)

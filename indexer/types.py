@@ -213,13 +213,39 @@ class WarningNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [begin, end) of a text that may answer; `confidence` is 0..1, against "no answer in here"."""
+
+    begin: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model made of a text beside the question: how well it bears on it, 0..1, and where it answers, best first."""
+
+    relevance: float
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def answerable(self) -> float:
+        """The confidence of the best span, 0..1."""
+        return self.spans[0].confidence if self.spans else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk found for a question. Higher scores are better; `rank` starts at 1."""
+    """A chunk found for a question. Higher scores are better; `rank` starts at 1.
+
+    `reading` is there when a model read the chunk beside the question; its spans are characters of the chunk's text.
+    """
 
     chunk: Chunk
     score: float
     rank: int
     stage: Stage
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

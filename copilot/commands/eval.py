@@ -76,7 +76,7 @@ def retrieval(settings: Settings, file: Path, k: int, options: Options) -> int:
     with assemble.open_index(settings, embedder) as index:
         from copilot.understand import find_machine
 
-        retriever = assemble.make_retriever(settings, index, embedder)
+        retriever = assemble.make_search(settings, index, embedder)
 
         def score(line: AskedLine) -> Row | None:
             gold = _gold(line)

@@ -22,7 +22,7 @@ def search(
     question = one_question(words, file)
     embedder = assemble.make_reading_embedder(settings)
     with assemble.open_index(settings, embedder) as index:
-        retriever = assemble.make_retriever(settings, index, embedder)
+        retriever = assemble.make_search(settings, index, embedder)
         chosen = known_machine(machine, index.machines())
         if question is not None:
             hits = retriever.search(question, k, chosen)

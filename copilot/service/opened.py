@@ -18,7 +18,7 @@ from copilot.service.access import AccessRules, Role
 if TYPE_CHECKING:
     from copilot.config import Settings
     from copilot.engine import Copilot
-    from copilot.retrieve import HybridRetriever
+    from copilot.rerank import RerankedSearch
     from copilot.service.recorded import RecordedReports
     from indexer.embedders import OnnxEmbedder
     from indexer.store import Index
@@ -30,7 +30,7 @@ class Reading:
 
     index: Index
     copilot: Copilot
-    retriever: HybridRetriever
+    retriever: RerankedSearch
 
 
 class Opened:
@@ -137,6 +137,7 @@ class Library:
         try:
             added = self._recorded.addition(base, embedder)
             routing = assemble.make_router(self._settings, embedder)
+            reranker = assemble.make_reranker(self._settings)
             made: dict[Role, Reading] = {}
             readings: dict[Role, Reading] = {}
             for role, tier in self._rules.tiers().items():
@@ -144,8 +145,8 @@ class Library:
                     index = IndexView(base, self._rules.hidden_from(tier), added)
                     made[tier] = Reading(
                         index,
-                        assemble.make_copilot(self._settings, index, embedder, routing=routing),
-                        assemble.make_retriever(self._settings, index, embedder),
+                        assemble.make_copilot(self._settings, index, embedder, routing=routing, reranker=reranker),
+                        assemble.make_search(self._settings, index, embedder, reranker),
                     )
                 readings[role] = made[tier]
         except BaseException:

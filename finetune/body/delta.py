@@ -26,7 +26,7 @@ from indexer.model_folder import file_sha256
 
 DELTA, VOCABULARY, CARD = "delta.safetensors", "vocabulary.json", "card.json"
 FORMAT = 1
-_SCALE, _ROWS = "|scale", "new_rows"
+SCALE, _ROWS = "|scale", "new_rows"
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
@@ -49,7 +49,7 @@ def write_delta(
 
     folder.mkdir(parents=True, exist_ok=True)
     out: dict[str, npt.NDArray[Any]] = {}
-    _pack(out, _ROWS, taught[_ROWS])
+    packed_into(out, _ROWS, taught[_ROWS])
     for name, value in taught.items():
         if name == _ROWS:
             continue
@@ -57,7 +57,7 @@ def write_delta(
             raise BodyError(f"The parent has no weight {name!r}; the taught body does not belong to it")
         difference = value - parent[name]
         if np.abs(difference).max() > 1e-7:
-            _pack(out, name, difference)
+            packed_into(out, name, difference)
     save_file(out, folder / DELTA)
     (folder / DELTA).chmod(0o644)  # the library makes it readable by its owner only
     if vocabulary.resolve() != (folder / VOCABULARY).resolve():
@@ -94,23 +94,25 @@ def read_delta(folder: Path) -> Delta:
         if found != expected:
             raise BodyError(f"{path} is damaged: sha256 {found[:12]}, expected {expected[:12]}; reinstall the program")
     packed = load_file(folder / DELTA)
-    unpacked = {name: _unpacked(packed, name) for name in packed if not name.endswith(_SCALE)}
-    rows = unpacked.pop(_ROWS)
-    return Delta(Vocabulary.read(folder / VOCABULARY), rows, unpacked, card)
+    differences = {name: unpacked(packed, name) for name in packed if not name.endswith(SCALE)}
+    rows = differences.pop(_ROWS)
+    return Delta(Vocabulary.read(folder / VOCABULARY), rows, differences, card)
 
 
-def _pack(out: dict[str, npt.NDArray[Any]], name: str, value: npt.NDArray[np.float32]) -> None:
+def packed_into(out: dict[str, npt.NDArray[Any]], name: str, value: npt.NDArray[np.float32]) -> None:
+    """Add a difference to `out`: matrices in int8 with a scale a row, the rest in half precision."""
     if value.ndim != 2:
         out[name] = value.astype(np.float16)
         return
     scale = (np.abs(value).max(axis=1) / 127).astype(np.float16)
     steps = np.where(scale > 0, scale, 1).astype(np.float32)[:, None]
     out[name] = np.clip(np.rint(value / steps), -127, 127).astype(np.int8)
-    out[name + _SCALE] = scale
+    out[name + SCALE] = scale
 
 
-def _unpacked(packed: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[np.float32]:
+def unpacked(packed: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[np.float32]:
+    """The difference that `packed_into` put under `name`."""
     value: npt.NDArray[np.float32] = packed[name].astype(np.float32)
-    if name + _SCALE in packed:
-        value *= packed[name + _SCALE].astype(np.float32)[:, None]
+    if name + SCALE in packed:
+        value *= packed[name + SCALE].astype(np.float32)[:, None]
     return value

@@ -1,0 +1,201 @@
+"""Fits how the shipped reader's scores become an order and a refusal: weights and thresholds, written into its version.
+
+    python -m benchmarks.calibrate [--limit N] [--reader FOLDER]
+
+Nothing here is a dev set. Indexed are: half of the paragraphs of the new_wiki articles held out of the training, half of some
+paragraphs of cmrc train, the manuals of Klipper and Marlin, and made-up tables. Asked are questions whose passage is in the
+index and questions whose passage is not: those of the other half (same topics), headings of another program's manual,
+made-up questions on tables that are not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.answers import home_with_shared_cache, opened_home
+from benchmarks.common import CACHE, DATA, SEED, product_embedder, product_model, squeezed, text_key
+from benchmarks.reading import shipped_reader
+from copilot.evidence import features, readings
+from copilot.rerank import ReadingReranker
+from copilot.types import Question
+from finetune.reading import sources
+from finetune.reading.model import CALIBRATION, Reader
+from finetune.reading.synthetic import synthetic_groups
+from finetune.registry import SHIPPED_FOLDER
+from indexer.build import BuildSettings, build
+
+FALSE_REFUSALS = 0.05  # of the training-side questions; other documents than these will have more
+WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 1.0, 1.5, 2.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and the words that its right passage holds; None when no passage indexed does."""
+
+    text: str
+    gold: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the pipeline made of a question: features of the evidence, and (fused score, relevance, right) of its hits."""
+
+    language: str
+    answerable: bool
+    features: tuple[float, ...] | None
+    score: float
+    hits: tuple[tuple[float, float, bool], ...]
+
+
+def corpora(limit: int) -> dict[str, tuple[list[tuple[str, str]], list[Asked]]]:
+    """Name -> ([(file name, text)], questions)."""
+    rng = np.random.default_rng(SEED + 1)
+    out = {}
+    squad = sources.read_squad(DATA / "cmrc2018" / "train-pseudo-cmrc2018.json")
+    for name, paragraphs in (("wiki", sources.split_new_wiki(DATA)[1]), ("cmrc", squad[-400:])):
+        order = rng.permutation(len(paragraphs))
+        kept = {int(i) for i in order[: len(order) // 2]}
+        files = [(f"{i:04d}.txt", paragraphs[i].text) for i in sorted(kept)]
+        asked = [
+            Asked(a.question, p.text[max(0, a.span[0] - 30) : a.span[1] + 30] if i in kept else None)
+            for i, p in enumerate(paragraphs)
+            for a in p.asked
+        ]
+        out[name] = files, asked
+    kept_chunks = CACHE / "manual_chunks.json"
+    if not kept_chunks.is_file():
+        kept_chunks.write_text(json.dumps(sources.manual_chunks(DATA, Path(product_model()))), encoding="utf-8")
+    chunks = json.loads(kept_chunks.read_text(encoding="utf-8"))
+    some = {name: [texts[int(i)] for i in rng.permutation(len(texts))] for name, texts in chunks.items()}
+    inside = some["klipper"][:500] + some["marlin"][:400]
+    outside = some["linuxcnc"][:250] + some["neets"][:120]
+    files = [(f"{i:04d}.md", "# " + text.replace("\n", "\n\n", 1)) for i, text in enumerate(inside)]
+    asked = [Asked(g.question, g.positive.text[-120:]) for g in sources.heading_groups({"m": inside}, 300, 1, rng)]
+    asked += [Asked(g.question, None) for g in sources.heading_groups({"m": outside}, 200, 1, rng)]
+    out["manuals"] = files, [a for a in asked if len(a.text.split()) > 2]
+    groups = synthetic_groups(500, 2, rng)
+    files = [(f"{i:04d}.md", "# " + g.positive.text.replace("\n", "\n\n", 1)) for i, g in enumerate(groups[:250])]
+    there = {g.question for g in groups[:250]}
+    out["made_up"] = (
+        files,
+        [
+            *(Asked(g.question, g.positive.text[slice(*(g.positive.span or (0, 0)))]) for g in groups[:250]),
+            *(Asked(g.question, None) for g in groups[250:] if g.question not in there),
+        ],
+    )
+    return {name: (files, _drawn(asked, limit, rng)) for name, (files, asked) in out.items()}
+
+
+def _drawn(asked: Sequence[Asked], limit: int, rng: np.random.Generator) -> list[Asked]:
+    """`limit` questions, half of them without an answer."""
+    parts = [[a for a in asked if (a.gold is None) == missing] for missing in (False, True)]
+    return [part[int(i)] for part in parts for i in rng.permutation(len(part))[: limit // 2]]
+
+
+def see(name: str, files: Sequence[tuple[str, str]], asked: Sequence[Asked], reader: Reader) -> list[Seen]:
+    """Ask a corpus its questions, through the product's own parts."""
+    home = home_with_shared_cache(f"calibrate_{name}")
+    folder = CACHE / "corpora" / f"calibrate_{name}"
+    stamp = folder.with_suffix(".sha256")
+    key = text_key([part for file in files for part in file])
+    if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == key and home.current_version()):
+        for old in (folder, home.index_folder, home.documents_folder):
+            shutil.rmtree(old, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for file, text in files:
+            (folder / file).write_text(text, encoding="utf-8")
+        build(home, [folder], product_embedder(), BuildSettings(product_model()))
+        stamp.write_text(key, encoding="utf-8")
+    reranker = ReadingReranker(reader, weight=0.0, weight_chinese=0.0)
+    out = []
+    with opened_home(home) as (copilot, _):
+        for question in asked:
+            understanding = copilot._understander.understand(Question(question.text))
+            hits = copilot._retriever.retrieve(understanding, 8)
+            read = reranker.order(question.text, understanding.language, hits)
+            evidence = copilot._judge.judge(understanding, read)
+            score = evidence.parts.get("words_and_meaning", evidence.score)
+            made = readings(read)
+            gold = squeezed(question.gold or "")
+            out.append(Seen(
+                understanding.language, question.gold is not None,
+                features(score, *made) if made and evidence.parts.get("coverage") is not None else None, score,
+                tuple((h.score, h.reading.relevance, bool(gold) and gold in squeezed(h.chunk.text)) for h in read if h.reading),
+            ))  # fmt: skip
+    print(f"  {name}: {len(out)} questions seen", flush=True)
+    return out
+
+
+def fit(seen: Sequence[Seen]) -> tuple[list[float], float, str]:
+    """(weights, threshold, what it does) for one language."""
+    from sklearn.linear_model import LogisticRegression
+
+    usable = [s for s in seen if s.features is not None]
+    x, y = np.array([s.features for s in usable]), np.array([s.answerable for s in usable])
+    model = LogisticRegression(fit_intercept=False, class_weight="balanced", C=10.0).fit(x, y)
+    chances = model.predict_proba(x)[:, 1]
+    threshold = float(np.quantile(chances[y], FALSE_REFUSALS))
+    before = np.array([s.score for s in usable])
+    same = float(np.quantile(before[y], FALSE_REFUSALS))
+    told = (
+        f"{len(usable)} questions; refused {100 * (chances[~y] < threshold).mean():.1f} % of those without an answer at "
+        f"{100 * FALSE_REFUSALS:.0f} % false refusals; without the reader {100 * (before[~y] < same).mean():.1f} %"
+    )
+    return [round(float(w), 4) for w in model.coef_[0]], round(threshold, 4), told
+
+
+def best_weight(seen: Sequence[Seen]) -> tuple[float, str]:
+    """The reader's weight in the order by mean reciprocal rank; the least of those that are as good as the best."""
+    rows = [s.hits for s in seen if any(right for *_, right in s.hits)]
+    ranks = []
+    for weight in WEIGHTS:
+        reciprocal = []
+        for hits in rows:
+            ordered = sorted(hits, key=lambda hit: -(hit[0] + weight * hit[1]))
+            reciprocal.append(1 / (1 + next(i for i, hit in enumerate(ordered) if hit[2])))
+        ranks.append(float(np.mean(reciprocal)))
+    best = max(ranks)
+    chosen = next(w for w, rank in zip(WEIGHTS, ranks, strict=True) if rank >= best - 0.003)
+    return chosen, ", ".join(f"{w:g}: {rank:.3f}" for w, rank in zip(WEIGHTS, ranks, strict=True))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calibrate", description=__doc__.split("\n")[0])
+    parser.add_argument("--limit", type=int, default=400, help="questions of each corpus")
+    parser.add_argument("--reader", type=Path, default=SHIPPED_FOLDER / "reader", help="the version to calibrate")
+    options = parser.parse_args(arguments)
+    reader = shipped_reader(options.reader)
+    seen = {name: see(name, *both, reader) for name, both in corpora(options.limit).items()}
+    result: dict[str, Any] = {"weights": {}, "thresholds": {}, "order": {}, "measured": {}}
+    for language in ("en", "zh"):
+        mine = {name: [s for s in rows if s.language == language] for name, rows in seen.items()}
+        everything = [s for rows in mine.values() for s in rows]
+        result["weights"][language], result["thresholds"][language], told = fit(everything)
+        print(language, result["weights"][language], result["thresholds"][language], told)
+        per = {name: best_weight(rows) for name, rows in mine.items() if len(rows) > 20}
+        result["order"][language], mixed = best_weight(everything)
+        for name, (_, ranks) in per.items():
+            print(f"  order, {name}: {ranks}")
+        print(f"  order, all: {mixed} -> {result['order'][language]}")
+        result["measured"][language] = {"refusals": told, "mean reciprocal rank by weight": mixed}
+    _write(options.reader, result)
+
+
+def _write(folder: Path, result: dict[str, Any]) -> None:
+    from finetune.version_folder import read_card, seal
+
+    card = dict(read_card(folder))
+    (folder / CALIBRATION).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    seal(folder, card["task"], card["version"], card)
+
+
+if __name__ == "__main__":
+    main()
