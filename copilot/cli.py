@@ -88,10 +88,23 @@ def _settings(args: argparse.Namespace, flags: Mapping[str, Mapping[str, Any]] |
     return load_settings(args.home, args.config, flags)
 
 
+def _add_demo(parser: _Parser) -> None:
+    parser.add_argument("--ui", action="store_true", help="then serve the sample plant's chat in a browser")
+
+
 def _demo(args: argparse.Namespace) -> int:
     from copilot import demo
 
-    return demo.run(_settings(args), args.home)
+    settings = _settings(args)
+    code = demo.run(settings, args.home)
+    if code or not args.ui:
+        return code
+    from dataclasses import replace
+
+    from copilot.commands import serve
+    from copilot.config import demo_home
+
+    return serve.serve(replace(settings, home=demo_home(settings, args.home)), None, None)
 
 
 def _add_index(parser: _Parser) -> None:
@@ -559,7 +572,7 @@ def _audit_export(args: argparse.Namespace) -> int:
 
 
 VERBS: Mapping[str, Verb] = {
-    "demo": Verb("index the bundled sample plant and ask it questions", lambda parser: None, _demo),
+    "demo": Verb("index the bundled sample plant and ask it questions", _add_demo, _demo),
     "index": Verb("index manuals and fault reports; unchanged files cost nothing", _add_index, _index),
     "documents": Verb("list the indexed documents and what could not be read of them", _json, _documents),
     "remove": Verb("take documents out of the index", _add_remove, _remove),
@@ -639,6 +652,8 @@ def _carry_out(words: Sequence[str]) -> int:
     if words[0] == "--version":
         terminal.write(_version())
         return 0
+    if list(words[:2]) == ["documents", "remove"]:
+        words = words[1:]  # `copilot remove`, as one who has just listed them says it
     name = " ".join(words[:2]) if " ".join(words[:2]) in VERBS else words[0]
     if name not in VERBS:
         below = [verb for verb in VERBS if verb.startswith(f"{name} ")]

@@ -43,8 +43,8 @@ def count(settings: Settings, by: str, machine: str | None, since: str | None, p
             "machine": chosen,
             "since": since,
             "total": total,
-            "groups": [group._asdict() for group in (mixed if predicted else groups)],
-            "reliability": reliability._asdict(),
+            "groups": [_rounded(group._asdict()) for group in (mixed if predicted else groups)],
+            "reliability": _rounded(reliability._asdict()),
         }
         if by in MIXED:
             found["predicted"] = guessed
@@ -90,6 +90,11 @@ def _counted(by: str, total: int, recorded: int, guessed: int, predicted: bool, 
     if predicted:
         return f"{said} For {guessed} of these the {name} is a prediction ({', '.join(predictors)}), not a record."
     return f"{said} For {guessed} of these a {name} is predicted; --predicted counts them in."
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """Sums to the hundredth; what is behind it is an artefact of adding."""
+    return {name: round(value, 2) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def similar(settings: Settings, words: Sequence[str], k: int, machine: str | None, as_json: bool) -> int:

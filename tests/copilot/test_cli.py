@@ -329,3 +329,30 @@ def test_eval_on_the_sample_questions(cli, tmp_path):
     assert code == 0
     assert (scores["answerable"], scores["unanswerable"]) == (3, 2)
     assert scores["refusal_recall"] == 1.0 and scores["answered_share"] == 1.0
+
+
+@pytest.mark.parametrize("words", [["demo", "--ui"], ["demo"]])
+def test_demo_serves_only_when_told(words, monkeypatch, tmp_path, capsys):
+    from copilot import demo
+    from copilot.commands import serve
+
+    served = []
+    monkeypatch.setattr(demo, "run", lambda settings, home: 0)
+    monkeypatch.setattr(serve, "serve", lambda settings, host, port, page=True: served.append(settings.home) or 0)
+    monkeypatch.setenv("COPILOT_HOME", str(tmp_path))
+    assert run(words) == 0
+    assert served == ([tmp_path / "demo"] if "--ui" in words else [])
+    monkeypatch.setattr(demo, "run", lambda settings, home: 1)
+    served.clear()
+    assert run(words) == 1 and served == []
+
+
+def test_documents_remove_is_remove(cli):
+    code, out, err = cli("documents", "remove", "no/such.pdf")
+    assert code == 2 and out == "" and "no/such.pdf" in err
+
+
+def test_sums_are_told_to_the_hundredth(cli):
+    code, out, _ = cli("history", "--by", "component", "--json")
+    for group in json.loads(out)["groups"]:
+        assert group["downtime_hours"] == round(group["downtime_hours"], 2) and group["cost"] == round(group["cost"], 2)
