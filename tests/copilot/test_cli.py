@@ -354,5 +354,6 @@ def test_documents_remove_is_remove(cli):
 
 def test_sums_are_told_to_the_hundredth(cli):
     code, out, _ = cli("history", "--by", "component", "--json")
+    assert code == 0
     for group in json.loads(out)["groups"]:
         assert group["downtime_hours"] == round(group["downtime_hours"], 2) and group["cost"] == round(group["cost"], 2)
