@@ -23,6 +23,7 @@ from benchmarks import (
     report,
     retrieval,
     routing,
+    safety,
     scale,
     tagging,
 )
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "answers": answers.main,
     "reading": reading.main,
     "codes": codes.main,
+    "safety": safety.main,
     "bilingual": bilingual.main,
     "indexing": indexing.main,
     "encoder": encoder.main,

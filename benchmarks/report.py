@@ -13,6 +13,7 @@ TITLES = {
     "answers": "Answers",
     "grounding": "Checks on a language model's text",
     "codes": "Exact codes",
+    "safety": "Warnings",
     "indexing": "Bulk indexing",
     "encoder": "Encoder",
     "bilingual": "Bilingual body",

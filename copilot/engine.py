@@ -18,7 +18,7 @@ from copilot.understand import Understander
 from copilot.verify import Gate
 from copilot.wording import say
 from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan
-from indexer.types import Chunk, Hit
+from indexer.types import Chunk, ChunkKind, Hit
 
 _NEAREST = 3
 
@@ -131,6 +131,10 @@ class Copilot:
         if self._reranker is not None:
             with clock.stage("rerank"):
                 hits = self._reranker.rerank(understanding, hits)
+        if understanding.form in (AnswerForm.WARNINGS, AnswerForm.STEPS) or any(
+            hit.chunk.kind is ChunkKind.PROCEDURE for hit in hits[: safety.RESERVED_FOR]
+        ):
+            hits = safety.with_warnings(hits, self._knowledge)
         with clock.stage("judge"):
             return hits, self._judge.judge(understanding, hits)
 

@@ -8,15 +8,19 @@ asking what a bypass would lead to or why it is forbidden.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from copilot.defeat import means_to_defeat
 from copilot.protocols import Knowledge
 from copilot.types import Warning
 from indexer.analysis import fold
-from indexer.types import Chunk
+from indexer.types import Chunk, Hit
 
 SIGNALS = ("DANGER", "WARNING", "CAUTION", "NOTICE")
 """Signal words of ANSI Z535 and ISO 3864-2, gravest first."""
+RESERVED_FOR = 3
+"""For how many sections among the hits the warnings are brought in."""
 
 
 def bind_warnings(chunks: Iterable[Chunk], knowledge: Knowledge) -> tuple[Warning, ...]:
@@ -34,6 +38,36 @@ def bind_warnings(chunks: Iterable[Chunk], knowledge: Knowledge) -> tuple[Warnin
     return tuple(sorted(found.values(), key=lambda warning: _gravity(warning.signal)))
 
 
+def with_warnings(hits: Sequence[Hit], knowledge: Knowledge) -> list[Hit]:
+    """The hits, those among the first with warnings in their section followed by the chunks that hold these.
+
+    So a generator reads the warnings of what it may tell, wherever their own likeness to the question would put them.
+    """
+    out: list[Hit] = []
+    seen = {hit.chunk.id for hit in hits}
+    places: set[tuple[str, int]] = set()
+    for hit in hits:
+        out.append(hit)
+        place = (hit.chunk.source.document_id, hit.chunk.section)
+        if len(places) >= RESERVED_FOR or place in places:
+            continue
+        places.add(place)
+        for chunk in _holding_warnings(place, knowledge):
+            if chunk.id not in seen:
+                seen.add(chunk.id)
+                out.append(replace(hit, chunk=chunk))
+    return [replace(hit, rank=rank) for rank, hit in enumerate(out, 1)]
+
+
+def _holding_warnings(place: tuple[str, int], knowledge: Knowledge) -> list[Chunk]:
+    """The chunks of a section, and of those above it, in which its warnings stand."""
+    notes = knowledge.warnings(*place)
+    sections = dict.fromkeys(note.section for note in notes)
+    chunks = [chunk for section in sections for chunk in knowledge.section(place[0], section)]
+    wanted = ["".join(note.text.split())[:60] for note in notes]
+    return [chunk for chunk in chunks if any(text in "".join(chunk.text.split()) for text in wanted)]
+
+
 def _gravity(signal: str) -> int:
     return SIGNALS.index(signal) if signal in SIGNALS else len(SIGNALS)
 
@@ -46,7 +80,7 @@ _DEVICE = (
     r"(?:safety|protective)[\s-]+(?:\w+[\s-]+)?(?:switch|door|gate|relay|circuit|fence|device|scanner|mat|edge|plc|controller|system|feature|function|"
     r"sensor|cover|stop|chain|loop|curtain|lock|key|shield|screen)(?:es|s)?|safeties|safety|(?:door|gate)\s+(?:switch|sensor|lock)(?:es|s)?|"
     r"e-?stops?|emergency[\s-]+stops?(?:\s+\w+)?|two[\s-]hand(?:ed)?\s+(?:controls?|buttons?|operation)|enabling\s+(?:switch|device)|dead-?man(?:'s)?\s+\w+|"
-    r"lock-?\s?outs?(?:\s*/?\s*(?:and\s+)?tag-?\s?outs?)?|loto|protective\s+(?:cover|hood|housing)s?|overspeed\s+\w+|pressure\s+relief\s+valves?)"
+    r"lock-?\s?outs?(?:\s*/?\s*(?:and\s+)?tag-?\s?outs?)?|loto|protective\s+(?:cover|hood|housing)s?|overspeed\s+\w+|(?:\w+\s+){0,2}(?:limit|end)\s+switch(?:es)?|(?:low|high)[\s-]+(?:\w+[\s-]+)?cut-?offs?|pressure\s+relief\s+valves?)"
 )
 _DEFEAT = (
     r"by-?pass(?:ing|es)?|defeat(?:ing)?|overrid(?:e|ing)|circumvent(?:ing)?|disabl(?:e|ing)|deactivat(?:e|ing)|jumper(?:ing)?|"
@@ -100,7 +134,7 @@ _ZH_DEVICE = (
     r"急停(?:按钮|开关|回路)?|紧急停止(?:按钮|开关)?|双手(?:按钮|启动|操作|控制)|限位保护|上锁挂牌|挂牌上锁|锁定挂牌|使能开关|安全阀|保护装置)"
 )
 _ZH_DEFEAT = (
-    r"短接|短路|屏蔽|旁路|跳过|绕过|绕开|避开|停用|禁用|失效|骗过|欺骗|封住|卡住|堵住|挡住|遮住|捆住|"
+    r"短接|短路|屏蔽|旁路|(?<!起)跳过|绕过|绕开|避开|停用|禁用|失效|骗过|欺骗|封住|卡住|堵住|挡住|遮住|捆住|"
     r"绑住|粘住|破解|取消|强制|忽略|跨接|短掉|干掉|甩掉|拔掉|剪断"
 )
 _ZH_BETWEEN = r"(?:掉|了|该|这个|那个|所有|机器的?|设备的?|的|门的?|上的?|一下|\s|[\w-]{0,6}){0,3}?"
@@ -114,7 +148,7 @@ _ZH_ASKED = re.compile(
     r"(?:不|没|免|省去|省掉)(?:用|做|进行)?(?:上锁|挂牌|锁定).{0,8}(?:可以|能|直接|就|维修|检修|操作|怎么|如何|进|吗)|(?:剪|撬|拆)(?:掉|开|断)?(?:别人|他人|同事).{0,3}(?:锁|挂牌)"
 )
 _ZH_ABOUT = re.compile(
-    r"为什么(?:不能|不可以|不准|不允许|不得|禁止|要)|会怎么?样|会发生|后果|有什么(?:危险|风险)|是否(?:被|已)|有没有被|防止|避免|严禁|被(?:人)?(?:短接|屏蔽|旁路|绕过|拆)|检查.{0,6}是否|恢复|误报|失效(?:了|怎么|如何|的原因|原因|报警|故障)|"
+    r"哪(?:一)?次|是谁|算不算|违规|为什么.{0,12}(?:不能|不可以|不准|不允许|不得|禁止|要)|会怎么?样|会发生|后果|有什么(?:危险|风险)|是否(?:被|已)|有没有被|防止|避免|严禁|被(?:人)?(?:短接|屏蔽|旁路|绕过|拆)|检查.{0,6}是否|恢复|误报|失效(?:了|怎么|如何|的原因|原因|报警|故障)|"
     r"(?:报警|故障|信号).{0,6}(?:怎么|如何|原因)"
 )
 # "急停怎么取消" is the release of a pressed button, which every operator needs.
@@ -124,18 +158,22 @@ _ZH_RELEASE = re.compile(
 _ZH_HARD = re.compile(r"短接|短路|屏蔽|旁路|跳过|绕过|绕开|停用|禁用|失效|骗过|欺骗|封住|卡住|破解|跨接|短掉|拔掉|剪断")
 
 
-def asks_to_defeat(question: str) -> bool:
+def asks_to_defeat(question: str, topic: str = "") -> bool:
     """Whether a question asks how (or whether) to defeat a guard, an interlock, an emergency stop or a lock-out.
+
+    `topic` is what an "it" in the question stands for, if it goes on from another one.
 
     >>> asks_to_defeat("How do I bypass the door interlock?"), asks_to_defeat("How do I test the door interlock?")
     (True, False)
     """
     text = " ".join(fold(question).replace("’", "'").split())
+    if topic and (device := _PROTECTION.search(fold(topic))):
+        text = re.sub(r"\b(?:it|that|this|them)\b|它|(?:这|那)个?", device[0], text)
     if _EN_ABOUT.search(text) or _ZH_ABOUT.search(text):
         return False
     if _EN_DEFEAT.search(text) and not _EN_PUT_OFF.search(text):
         return True
-    if _EN_OFF.search(text) or _EN_OPEN.search(text):
+    if _EN_OFF.search(text) or _EN_OPEN.search(text) or means_to_defeat(text):
         return True
     asked = _ZH_ASKED.search(text)
     if asked is None:

@@ -70,7 +70,7 @@ class Understander:
             machine=machine,
             machine_known=known,
             terms=_terms(text, mentioned),
-            unsafe=asks_to_defeat(asked) or asks_to_defeat(text),
+            unsafe=asks_to_defeat(text) or asks_to_defeat(asked, resolved.topic if resolved.follows else ""),
             topic=resolved.topic,
             follows=resolved.follows is not None,
         )

@@ -31,6 +31,7 @@ from indexer.codes import (
 )
 from indexer.contents import contents_lines
 from indexer.protocols import TokenCounter
+from indexer.safety_notes import cell_notes, embedded_notes, is_signal_alone, note_text, warning_signal
 from indexer.table_text import cell_line, column_groups, first_value, merged_header, record_lines, row_line
 from indexer.types import (
     Block,
@@ -44,7 +45,8 @@ from indexer.types import (
     WarningNote,
 )
 
-CHUNKER = "headings+procedures+rows/5"
+CHUNKER = "headings+procedures+rows/6"
+_NOTE_BLOCKS = 24  # blocks behind a signal word that may belong to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,6 @@ class Chunked:
     warnings: tuple[WarningNote, ...]
 
 
-_SIGNAL = re.compile(
-    r"^\W{0,3}(?P<word>DANGER|WARNING|CAUTION|NOTICE|ATTENTION|IMPORTANT SAFETY|危险|警告|当心|小心|注意事项|注意|警示)"
-    r"(?P<after>\s*[!！:：]|\s*$|\s*[-–—]\s|\s+(?=[A-Z\u4e00-\u9fff]))",
-)
-_SIGNAL_MIXED = re.compile(r"^\W{0,3}(?P<word>danger|warning|caution|notice|attention)\s*[!！:：]", re.IGNORECASE)
-_SIGNALS = {
-    "危险": "DANGER", "警告": "WARNING", "警示": "WARNING", "当心": "CAUTION", "小心": "CAUTION", "注意": "NOTICE", "注意事项": "NOTICE",
-    "attention": "NOTICE", "important safety": "NOTICE",
-}  # fmt: skip
 _STEP = re.compile(
     r"^\s*(?:(?:step|步骤)\s*\d+|\(?\d{1,2}[.)、]|\d{1,2}\s|[(（]\d{1,2}[)）]|[a-z][.)]\s|[①-⑳]|第[一二三四五六七八九十]+步)",
     re.IGNORECASE,
@@ -86,13 +79,11 @@ _STEP = re.compile(
 _INTRODUCES = re.compile(r"[:：]\s*$")
 
 
-def warning_signal(text: str) -> str | None:
-    """DANGER, WARNING, CAUTION or NOTICE when the text opens with a signal word in English or Chinese, else None."""
-    match = _SIGNAL.match(text) or _SIGNAL_MIXED.match(text)
-    if match is None:
-        return None
-    word = match["word"].casefold()
-    return _SIGNALS.get(word, word.upper())
+def _belongs_to_a_warning(heading: Block, before: Sequence[tuple[int, Block, bool]]) -> bool:
+    """Whether what looks like a heading is a signal word, or the first line of what one warns of."""
+    if is_signal_alone(heading.text):
+        return True
+    return bool(before) and is_signal_alone(before[-1][1].text) and len(heading.text.split()) > 6
 
 
 def embedding_text(chunk: Chunk) -> str:
@@ -163,6 +154,8 @@ class _Chunker:
             for index, block in enumerate(blocks):
                 if (page.number, index) in contents:
                     continue
+                if block.kind is BlockKind.HEADING and _belongs_to_a_warning(block, current.blocks):
+                    block = Block(BlockKind.PARAGRAPH, block.text)
                 if block.kind is not BlockKind.HEADING:
                     current.blocks.append((page.number, block, ocr))
                     pending = False
@@ -197,6 +190,8 @@ class _Chunker:
             found, first_chunk = None, 0
         units: list[_Unit] = []
         for index, (page, block, ocr) in enumerate(section.blocks):
+            for signal, text in cell_notes(block) if block.kind is BlockKind.TABLE else ():
+                self._note(section, page, signal, text)
             small = self._small_table(block, page, ocr, context) if block.kind is BlockKind.TABLE else None
             if small is not None:
                 units.append(small)
@@ -206,8 +201,8 @@ class _Chunker:
                 units = []
                 self._table(block, page, ocr, section, heading, context)
                 continue
-            following = section.blocks[index + 1][1] if index + 1 < len(section.blocks) else None
-            units.extend(self._units(block, page, ocr, following, section))
+            behind = [later for _, later, _ in section.blocks[index + 1 : index + 1 + _NOTE_BLOCKS]]
+            units.extend(self._units(block, page, ocr, behind, section))
         self._pack(units, section, heading)
         if not section.blocks and section.heading:
             self._emit([_Unit(section.heading[-1], section.page, self.count(section.heading[-1]))], section, heading)
@@ -233,7 +228,11 @@ class _Chunker:
 
     # --- units of running text ---
 
-    def _units(self, block: Block, page: int, ocr: bool, following: Block | None, section: _Section) -> Iterator[_Unit]:
+    def _note(self, section: _Section, page: int, signal: str, text: str) -> None:
+        self.warnings.append(WarningNote(self.source.document_id, section.number, signal, text, page, section.heading))
+
+    def _units(self, block: Block, page: int, ocr: bool, behind: Sequence[Block], section: _Section) -> Iterator[_Unit]:
+        following = behind[0] if behind else None
         text = block.text.strip() if block.kind is not BlockKind.CODE else block.text.rstrip()
         if not text:
             return
@@ -242,16 +241,7 @@ class _Chunker:
         kind = ChunkKind.TEXT
         if signal is not None:
             kind, glue = ChunkKind.WARNING, True
-            note = text
-            if (
-                following is not None
-                and len(text) < 24
-                and following.kind in (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
-            ):
-                note = f"{text}\n{following.text.strip()}"  # the signal word stood on a line of its own
-            self.warnings.append(
-                WarningNote(self.source.document_id, section.number, signal, note, page, section.heading)
-            )
+            self._note(section, page, signal, note_text(text, behind))
         elif block.kind is BlockKind.LIST_ITEM and _STEP.match(text):
             kind = ChunkKind.PROCEDURE
         elif (
@@ -260,6 +250,8 @@ class _Chunker:
             and _INTRODUCES.search(text)
         ):
             glue = True
+        for embedded, note in embedded_notes(text) if signal is None else ():
+            self._note(section, page, embedded, note)
         tokens = self.count(text)
         limit = self._limit()
         if tokens <= limit:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.chunk import ChunkSettings, chunk_document, embedding_text, warning_signal
+from indexer.chunk import ChunkSettings, chunk_document, embedding_text
 from indexer.embedders import ModelTokenCounter
 from indexer.model_folder import resolve_model
+from indexer.safety_notes import warning_signal
 from indexer.types import Block, BlockKind, ChunkKind, Document, DocumentKind, Page, Source
 
 SOURCE = Source("press/manual.pdf", "Press manual", DocumentKind.MANUAL, "HP-200")
