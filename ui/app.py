@@ -7,7 +7,8 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from copilot.service.access import LOCAL, Role, User
+from copilot.service.access import Role, User
+from ui.common import QUIET, data_of
 from ui.localised import Localised
 from ui.pages import PageImages
 from ui.session import Session
@@ -28,10 +29,12 @@ UserOf = Callable[[Any], User]
 
 @dataclass(frozen=True)
 class Page:
-    """What the tabs share. `user_of` tells who sent a request (`gr.Request`)."""
+    """What the tabs share. `user_of` tells who sent a request (`gr.Request`),
+    `session` is the component that holds the `Session`."""
 
     service: "Service"
     user_of: UserOf
+    session: Any
     localised: Localised = field(default_factory=Localised)
     images: PageImages = field(default_factory=PageImages)
     openings: list[tuple[Callable[..., Any], list[Any], list[Any]]] = field(default_factory=list)
@@ -57,17 +60,46 @@ def make_page(service: "Service", user_of: UserOf = user_of_request) -> "gr.Bloc
     """The page over a service. Mount it with `mount_page`, which adds the styles and scripts it needs."""
     import gradio as gr
 
-    from ui.tabs import chat
+    from ui.tabs import chat, faults, health, library, training
 
-    page = Page(service, user_of)
     with gr.Blocks(title="Factory copilot", analytics_enabled=False, fill_width=True) as blocks:
         session = gr.State(Session())
+        page = Page(service, user_of, session)
         language = _header(page)
         with gr.Tabs(elem_id="fc-tabs") as tabs:
             with gr.Tab("Chat", id="chat", elem_id="fc-tab-chat") as chat_tab:
-                chat.build(page, session)
+                log = chat.build(page, session)
             page.localised.add(chat_tab, label="page.chat")
-        _wire(page, blocks, session, language, tabs)
+            with gr.Tab("Library", id="library", elem_id="fc-tab-library") as library_tab:
+                library.build(page, session)
+            page.localised.add(library_tab, label="page.library")
+            with gr.Tab("Fault history", id="faults", elem_id="fc-tab-faults") as faults_tab:
+                inner, report = faults.build(page, session)
+            page.localised.add(faults_tab, label="page.faults")
+            with gr.Tab("Training", id="training", elem_id="fc-tab-training", visible=False) as training_tab:
+                refresh_training = training.build(page, session)
+            page.localised.add(training_tab, label="page.training")
+            with gr.Tab("Health", id="health", elem_id="fc-tab-health", visible=False) as health_tab:
+                refresh_health = health.build(page, session)
+            page.localised.add(health_tab, label="page.health")
+
+        training_tab.select(*refresh_training, **QUIET)
+        health_tab.select(*refresh_health, **QUIET)
+
+        def rights(request: gr.Request) -> list[Any]:
+            engineer = page.user_of(request).role.includes(Role.ENGINEER)
+            return [gr.Tab(visible=engineer), gr.Tab(visible=engineer)]
+
+        page.on_open(rights, [], [training_tab, health_tab])
+
+        def report_of(state: Session, event: gr.EventData) -> list[Any]:
+            answer = state.find(str(data_of(event).get("answer", "")))
+            fields = faults.from_answer(answer) if answer is not None else {}
+            values = [fields.get(name, "") for name in ("machine", "code", "symptom")]
+            return [gr.Tabs(selected="faults"), gr.Tabs(selected="record"), *values]
+
+        log.fc_act(report_of, [session], [tabs, inner, *report], **QUIET)
+        _wire(page, blocks, session, language)
     return blocks
 
 
@@ -116,20 +148,26 @@ def _header(page: Page) -> Any:
     with gr.Row(elem_id="fc-header", equal_height=True):
         title = gr.HTML(elem_id="fc-title", scale=3, js_on_load=None)
         page.localised.rendered(title, lambda words, session: {"value": _title_html(words)})
+        who = gr.HTML(elem_id="fc-who", scale=2, min_width=120, js_on_load=None)
         choices = [(words.name, code) for code, words in languages().items()]
         language = gr.Radio(choices, value="en", show_label=False, container=False, elem_id="fc-language", scale=0)
         gr.HTML(
             '<button type="button" id="fc-theme" aria-label="Light or dark">◐</button>',
             elem_id="fc-theme-box", scale=0, min_width=56, js_on_load=None,
         )  # fmt: skip
+
+    def named(state: Session, request: gr.Request) -> str:
+        return who_html(page.user_of(request), page.words(state), page.service.users.any())
+
+    page.on_open(named, [page.session], [who])
     return language
 
 
 def _title_html(words: Words) -> str:
-    return f'<h1><span aria-hidden="true">▣</span> {escape(words("page.title"))}</h1><div id="fc-who"></div>'
+    return f'<h1><span aria-hidden="true">▣</span> {escape(words("page.title"))}</h1>'
 
 
-def _wire(page: Page, blocks: Any, session: Any, language: Any, tabs: Any) -> None:
+def _wire(page: Page, blocks: Any, session: Any, language: Any) -> None:
     """What happens when the page opens, and when the language is changed."""
     import gradio as gr
 
@@ -144,18 +182,20 @@ def _wire(page: Page, blocks: Any, session: Any, language: Any, tabs: Any) -> No
         return page.localised.updates(words_for(code), state)
 
     outputs = page.localised.components
-    free: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-    loading = blocks.load(opened, [session], [language, *outputs], **free)
+    loading = blocks.load(opened, [session], [language, *outputs], **QUIET)
     remember = "(state, code) => { window.fc.language(code); return [state, code]; }"
-    changing = language.input(changed, [session, language], outputs, js=remember, **free)
+    changing = language.input(changed, [session, language], outputs, js=remember, **QUIET)
     for fn, inputs, shown in page.openings:
-        loading.then(fn, inputs, shown, **free)
-        changing.then(fn, inputs, shown, **free)
+        loading.then(fn, inputs, shown, **QUIET)
+        changing.then(fn, inputs, shown, **QUIET)
 
 
-def who_html(user: User, words: Words) -> str:
-    """Who is signed in, or that nobody needs to."""
-    if user == LOCAL:
+def who_html(user: User, words: Words, sign_in: bool) -> str:
+    """Who is signed in, with the way out; or that nobody needs to sign in."""
+    if not sign_in:
         return f'<p class="fc-note">{escape(words("page.sign_in_off"))}</p>'
-    role = words.of("role", Role(user.role).value)
-    return f"<p>{escape(words('page.signed_in', name=user.name, role=role))}</p>"
+    role = words.of("role", user.role.value)
+    return (
+        f"<form method='post' action='/logout'><span>{escape(words('page.signed_in', name=user.name, role=role))}</span>"
+        f'<button type="submit">{escape(words("page.sign_out"))}</button></form>'
+    )

@@ -27,6 +27,7 @@ class Session:
     run: int = 0
     asking: tuple[str, str | None] | None = None
     written: str = ""
+    previewed: tuple[str, int] | None = None  # in the library: document, page
 
     def begin(self) -> None:
         """Start a new conversation; the language stays."""

@@ -52,14 +52,20 @@ class Check:
     detail: str
 
 
-def doctor(settings: Settings, as_json: bool) -> int:
-    """Look at everything and say what is broken; exit code 1 when something is."""
+def examine(settings: Settings) -> list[Check]:
+    """Look at everything."""
     checks = []
     for name, look in _CHECKS.items():
         try:
             checks += [Check(name, state, detail) for state, detail in look(settings)]
         except (IndexerError, FinetuneError, OSError) as error:
             checks.append(Check(name, State.BROKEN, terminal.one_line(str(error))))
+    return checks
+
+
+def doctor(settings: Settings, as_json: bool) -> int:
+    """Look at everything and say what is broken; exit code 1 when something is."""
+    checks = examine(settings)
     broken = [check for check in checks if check.state is State.BROKEN]
     if as_json:
         terminal.write_json(

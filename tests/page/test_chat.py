@@ -228,7 +228,6 @@ def test_an_earlier_conversation_is_searched_opened_and_gone_on_with():
     run(chat, session)
     question, conversation = service.asked[0]
     assert conversation == "k1" and [turn.asked for turn in question.earlier] == ["What now?"]
-    assert '"question": "What now?"' in chat.export(LOCAL)
 
 
 def test_a_restored_answer_says_what_the_kept_one_said():

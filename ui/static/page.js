@@ -85,7 +85,10 @@ window.fc = (() => {
         if (narrow() && wanted === "close") document.querySelector("#fc-log")?.scrollIntoView({ block: "end" });
       }
       else if (wanted === "open") trigger("fc_open", data);
-      else trigger("fc_act", data);
+      else {
+        trigger("fc_act", data);
+        if (wanted === "preview" && narrow()) awaiting = true;
+      }
     });
     element.addEventListener("change", (event) => {
       const box = event.target.closest("input[data-fc=tick]");
@@ -122,7 +125,7 @@ window.fc = (() => {
       const paper = mark.closest(".fc-paper");
       paper.scrollTop += mark.getBoundingClientRect().top - paper.getBoundingClientRect().top - 80;
     }
-    if (awaiting && element.closest("#fc-viewer-box")) {
+    if (awaiting && element.closest("#fc-viewer-box, #fc-preview")) {
       awaiting = false;
       element.scrollIntoView({ behavior: "smooth", block: "start" });
     }

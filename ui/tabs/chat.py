@@ -1,7 +1,7 @@
 """The chat: question and answer on the left, the cited page on the right (below it on a phone)."""
 
 # No postponed annotations here: gradio reads those of event handlers, and `gr` is imported inside functions.
-import json
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,12 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.errors import CopilotError
 from copilot.service.access import User
 from copilot.types import Answer, AnswerStatus, Question
-from finetune.errors import FinetuneError
-from indexer.errors import IndexerError
 from indexer.types import Chunk, DocumentRecord
+from ui.common import ERRORS, EVENTS, QUIET, data_of
 from ui.icons import icon
 from ui.render import Said, conversation_html, notice_html, pending_html, turn_html
 from ui.restore import restored
@@ -25,7 +23,7 @@ from ui.words import Words
 if TYPE_CHECKING:
     from ui.app import Page
 
-_ERRORS = (CopilotError, IndexerError, FinetuneError)
+_logger = logging.getLogger("ui.chat")
 _REFRESH_S = 0.12  # between two showings of a text that is being written
 _EXAMPLES = 4
 _ALL = ""  # the machine list's value for "all machines"
@@ -86,7 +84,7 @@ class Chat:
         words = self.page.words(session)
         try:
             machines = self.service.machines(user)
-        except _ERRORS:
+        except ERRORS:
             machines = []
         keys = ("follow.past", "follow.due")
         examples = [words(key, machine=machine) for machine in machines for key in keys]
@@ -123,9 +121,13 @@ class Chat:
                     if time.monotonic() - shown > _REFRESH_S:
                         shown = time.monotonic()
                         yield True
-        except _ERRORS as error:
+        except ERRORS as error:
             if session.run == run:
                 session.note(notice_html(text, machine, str(error), "error"))
+        except Exception:  # the conversation must not wait for ever for an answer that never comes
+            _logger.exception("a question could not be answered")
+            if session.run == run:
+                session.note(notice_html(text, machine, words("chat.failed"), "error"))
         finally:
             close = getattr(pieces, "close", None)
             if close is not None:
@@ -172,7 +174,7 @@ class Chat:
             elif what == "gap":
                 self.service.report_gap(answer.id, user, comment)
                 said = replace(said, gap=True)
-        except _ERRORS as error:
+        except ERRORS as error:
             return str(error)
         session.said[answer.id] = said
         return ""
@@ -192,7 +194,7 @@ class Chat:
         words = self.page.words(session)
         try:
             found = self.service.history(user, search, 50)
-        except _ERRORS as error:
+        except ERRORS as error:
             return f'<p class="fc-error">{escape(str(error))}</p>'
         if not found:
             return f'<p class="fc-note">{escape(words("chat.no_history"))}</p>'
@@ -203,25 +205,9 @@ class Chat:
         )
         return f'<ul class="fc-history">{rows}</ul>'
 
-    def export(self, user: User) -> str:
-        """The user's conversations as JSON text, the last first."""
-        out = [
-            {
-                "conversation": one.id,
-                "title": one.title,
-                "created_at": one.created_at,
-                "answers": [
-                    {"asked_at": exchange.asked_at, **exchange.answer}
-                    for exchange in self.service.conversation(one.id, user)
-                ],
-            }
-            for one in self.service.history(user, "", 10_000)
-        ]
-        return json.dumps(out, ensure_ascii=False, indent=1)
 
-
-def build(page: "Page", session: Any) -> None:
-    """The components of the chat and what they do."""
+def build(page: "Page", session: Any) -> Any:
+    """The components of the chat and what they do; returns the conversation, whose `fc_act` records a fault."""
     import gradio as gr
 
     chat = Chat(page)
@@ -234,7 +220,7 @@ def build(page: "Page", session: Any) -> None:
                 )
                 new = gr.Button("New conversation", elem_id="fc-new", scale=1, min_width=120)
                 mine = gr.Button("My questions", elem_id="fc-mine", scale=1, min_width=120)
-            log = gr.HTML(elem_id="fc-log", js_on_load=_EVENTS, apply_default_css=False)
+            log = gr.HTML(elem_id="fc-log", js_on_load=EVENTS, apply_default_css=False)
             with gr.Row(elem_id="fc-composer", equal_height=True):
                 text = gr.Textbox(
                     lines=1, max_lines=5, show_label=False, container=False, max_length=2000, elem_id="fc-text", scale=8,
@@ -247,9 +233,9 @@ def build(page: "Page", session: Any) -> None:
             with gr.Column(visible=False, elem_id="fc-history") as panel:
                 with gr.Row(equal_height=True):
                     search = gr.Textbox(show_label=False, container=False, elem_id="fc-search", scale=3, min_width=140)
-                    export = gr.DownloadButton("Export", elem_id="fc-export", scale=1, min_width=96)
-                found = gr.HTML(elem_id="fc-found", js_on_load=_EVENTS, apply_default_css=False)
-            viewer = gr.HTML(elem_id="fc-viewer-box", js_on_load=_EVENTS, apply_default_css=False)
+                    export = gr.HTML(elem_id="fc-export", scale=1, min_width=96, js_on_load=None)
+                found = gr.HTML(elem_id="fc-found", js_on_load=EVENTS, apply_default_css=False)
+            viewer = gr.HTML(elem_id="fc-viewer-box", js_on_load=EVENTS, apply_default_css=False)
     opened = gr.State(False)
 
     local.rendered(machine, lambda words, state: {"label": words("chat.machine")})
@@ -259,7 +245,7 @@ def build(page: "Page", session: Any) -> None:
     local.add(send, value="chat.ask")
     local.add(stop, value="chat.stop")
     local.add(search, placeholder="chat.search_history")
-    local.add(export, value="chat.export")
+    local.rendered(export, lambda words, state: {"value": _export_html(words)})
     local.rendered(speak, lambda words, state: {"value": _speak_html(words)})
 
     def running(state: Session) -> tuple[Any, Any]:
@@ -281,18 +267,18 @@ def build(page: "Page", session: Any) -> None:
                 cleared = gr.skip()
 
     def ask_tapped(state: Session, chosen: str, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
-        yield from ask(state, str(_data(event).get("value", "")), chosen, request)
+        yield from ask(state, str(data_of(event).get("value", "")), chosen, request)
 
     def stopped(state: Session) -> tuple[Any, ...]:
         chat.stop(state)
         return chat.log(state), *running(state)
 
     def show(state: Session, event: gr.EventData, request: gr.Request) -> str:
-        chat.show(state, _data(event))
+        chat.show(state, data_of(event))
         return chat.viewer(state, page.user_of(request))
 
     def say(state: Session, event: gr.EventData, request: gr.Request) -> str:
-        trouble = chat.say(state, _data(event), page.user_of(request))
+        trouble = chat.say(state, data_of(event), page.user_of(request))
         if trouble:
             gr.Warning(trouble)
         return chat.log(state)
@@ -312,46 +298,34 @@ def build(page: "Page", session: Any) -> None:
     def reopen(state: Session, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         user = page.user_of(request)
         try:
-            chat.open(state, str(_data(event).get("value", "")), user)
-        except _ERRORS as error:
+            chat.open(state, str(data_of(event).get("value", "")), user)
+        except ERRORS as error:
             gr.Warning(str(error))
         return chat.log(state), chat.viewer(state, user), False, gr.update(visible=False)
-
-    def exported(request: gr.Request) -> str:
-        import tempfile
-
-        folder = Path(tempfile.mkdtemp(prefix="copilot-export-"))
-        file = folder / "questions.json"
-        file.write_text(chat.export(page.user_of(request)), encoding="utf-8")
-        return str(file)
 
     def loaded(state: Session, request: gr.Request) -> tuple[Any, ...]:
         user = page.user_of(request)
         words = page.words(state)
         try:
             machines = chat.service.machines(user)
-        except _ERRORS:
+        except ERRORS:
             machines = []
         choices = [(words("chat.every_machine"), _ALL), *((name, name) for name in machines)]
         return gr.update(choices=choices), chat.welcome(state, user), chat.viewer(state, user)
 
-    free: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
     asking = [log, viewer, text, send, stop]
-    gr.on([send.click, text.submit], ask, [session, text, machine], asking, trigger_mode="once", **free)
-    log.fc_ask(ask_tapped, [session, machine], asking, trigger_mode="once", **free)
-    stop.click(stopped, [session], [log, send, stop], **free)
-    log.fc_show(show, [session], [viewer], **free)
-    viewer.fc_show(show, [session], [viewer], **free)
-    log.fc_say(say, [session], [log], **free)
-    new.click(begin, [session], asking, **free)
-    mine.click(toggle, [session, opened], [opened, panel, found], **free)
-    search.input(searched, [session, search], [found], trigger_mode="always_last", **free)
-    found.fc_open(reopen, [session], [log, viewer, opened, panel], **free)
-    export.click(exported, None, [export], **free)
+    gr.on([send.click, text.submit], ask, [session, text, machine], asking, trigger_mode="once", **QUIET)
+    log.fc_ask(ask_tapped, [session, machine], asking, trigger_mode="once", **QUIET)
+    stop.click(stopped, [session], [log, send, stop], **QUIET)
+    log.fc_show(show, [session], [viewer], **QUIET)
+    viewer.fc_show(show, [session], [viewer], **QUIET)
+    log.fc_say(say, [session], [log], **QUIET)
+    new.click(begin, [session], asking, **QUIET)
+    mine.click(toggle, [session, opened], [opened, panel, found], **QUIET)
+    search.input(searched, [session, search], [found], trigger_mode="always_last", **QUIET)
+    found.fc_open(reopen, [session], [log, viewer, opened, panel], **QUIET)
     page.on_open(loaded, [session], [machine, log, viewer])
-
-
-_EVENTS = "window.fc.bind(element, trigger, watch, ['fc_ask', 'fc_show', 'fc_say', 'fc_open', 'fc_report'])"
+    return log
 
 
 def _speak_html(words: Words) -> str:
@@ -362,9 +336,8 @@ def _speak_html(words: Words) -> str:
     )
 
 
-def _data(event: Any) -> dict[str, Any]:
-    data = event._data
-    return data if isinstance(data, dict) else {}
+def _export_html(words: Words) -> str:
+    return f'<a class="fc-link" href="api/conversations/export" download>{escape(words("chat.export"))}</a>'
 
 
 def _number(value: Any) -> int:

@@ -1,0 +1,192 @@
+"""The library: documents in, what could be read of them, preview, removal."""
+
+# No postponed annotations here: gradio reads those of event handlers, and `gr` is imported inside functions.
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot.service.access import Role, User
+from ui.common import ERRORS, EVENTS, QUIET, data_of
+from ui.documents import documents_html, preview_html
+from ui.jobs import jobs_html, under_way
+from ui.session import Session
+from ui.words import Words
+
+if TYPE_CHECKING:
+    from ui.app import Page
+
+_KINDS = ("manual", "fault_report")
+_JOBS = ("upload", "remove", "index")
+
+
+class Library:
+    """What the library's events do, free of components."""
+
+    def __init__(self, page: "Page") -> None:
+        self.page = page
+        self.service = page.service
+
+    def may_change(self, user: User) -> bool:
+        """Whether the user may add and remove documents."""
+        return user.role.includes(Role.ENGINEER)
+
+    def documents(self, session: Session, user: User, search: str = "") -> str:
+        """The list of documents."""
+        words = self.page.words(session)
+        try:
+            found = self.service.documents(user)
+        except ERRORS:
+            return documents_html((), (), words)
+        return documents_html(found.records, found.quarantined, words, search, self.may_change(user))
+
+    def jobs(self, session: Session, user: User) -> tuple[str, bool]:
+        """The work in progress, and whether any of it has not ended."""
+        if not self.may_change(user):
+            return "", False
+        jobs = self.service.jobs(user)
+        return jobs_html(jobs, self.page.words(session), _JOBS), under_way(jobs)
+
+    def preview(self, session: Session, user: User) -> str:
+        """The document and page that the session looks at."""
+        if session.previewed is None:
+            return ""
+        document_id, page = session.previewed
+        words = self.page.words(session)
+        try:
+            record = self.service.document(document_id, user)
+            chunks = self.service.chunks(document_id, user)
+            file = self.service.document_file(document_id, user)
+            drawn = self.page.images.draw(file, [page]) if file.suffix.lower() == ".pdf" else None
+            return preview_html(record, chunks, drawn, words, page)
+        except (*ERRORS, OSError, ValueError) as error:
+            from html import escape
+
+            return f'<p class="fc-error">{escape(str(error))}</p>'
+
+    def look(self, session: Session, wanted: dict[str, Any]) -> None:
+        """Open a document, turn its page, close it."""
+        what = wanted.get("fc")
+        if what == "preview":
+            session.previewed = (str(wanted.get("value", "")), 1)
+        elif what == "close":
+            session.previewed = None
+        elif session.previewed is not None and what in ("previous", "next"):
+            name, page = session.previewed
+            session.previewed = (name, max(1, page + (1 if what == "next" else -1)))
+
+
+def build(page: "Page", session: Any) -> None:
+    """The components of the library and what they do."""
+    import gradio as gr
+
+    library, local = Library(page), page.localised
+    with gr.Row(elem_id="fc-library"):
+        with gr.Column(scale=5, min_width=340):
+            with gr.Accordion("Add documents", open=False, elem_id="fc-add") as adding:
+                with gr.Row():
+                    files = gr.File(file_count="multiple", elem_id="fc-files", height=150, min_width=220)
+                    folder = gr.File(file_count="directory", elem_id="fc-folder", height=150, min_width=220)
+                with gr.Row(equal_height=True):
+                    machine = gr.Textbox(elem_id="fc-upload-machine", scale=2, min_width=180)
+                    kind = gr.Dropdown([("Recognise", ""), *((name, name) for name in _KINDS)], value="", min_width=160)
+                    upload = gr.Button("Add to the library", variant="primary", elem_id="fc-upload", min_width=160)
+            note = gr.HTML(js_on_load=None)
+            with gr.Row(equal_height=True, elem_id="fc-library-bar"):
+                search = gr.Textbox(show_label=False, container=False, elem_id="fc-find", scale=3, min_width=180)
+                reindex = gr.Button("Look for changes", elem_id="fc-reindex", elem_classes="fc-plain", min_width=140)
+                rebuild = gr.Button(
+                    "Read everything again", elem_id="fc-rebuild", elem_classes="fc-plain", min_width=140
+                )
+            jobs = gr.HTML(elem_id="fc-library-jobs", js_on_load=None)
+            listed = gr.HTML(elem_id="fc-documents", js_on_load=EVENTS, apply_default_css=False)
+        with gr.Column(scale=4, min_width=320, elem_id="fc-preview-side"):
+            preview = gr.HTML(elem_id="fc-preview", js_on_load=EVENTS, apply_default_css=False)
+    clock = gr.Timer(1.0, active=False)
+
+    local.add(adding, label="library.add")
+    local.add(files, label="library.files")
+    local.add(folder, label="library.folder")
+    local.add(machine, label="library.machine")
+    local.rendered(kind, lambda words, state: {"label": words("library.kind"), "choices": _kinds(words)})
+    local.add(upload, value="library.upload")
+    local.add(search, placeholder="library.search")
+    local.add(reindex, value="library.reindex")
+    local.add(rebuild, value="library.rebuild")
+    local.rendered(note, lambda words, state: {"value": f'<p class="fc-note">{words("library.watch")}</p>'})
+
+    def status(state: Session, user: User) -> tuple[Any, Any]:
+        html, running = library.jobs(state, user)
+        return html, gr.Timer(active=running)
+
+    def opened(state: Session, request: gr.Request) -> tuple[Any, ...]:
+        user = page.user_of(request)
+        may = library.may_change(user)
+        shown = gr.update(visible=may)
+        return (
+            library.documents(state, user),
+            library.preview(state, user),
+            shown,
+            shown,
+            shown,
+            shown,
+            *status(state, user),
+        )
+
+    def start(state: Session, request: gr.Request, work: Any) -> tuple[Any, Any]:
+        user = page.user_of(request)
+        try:
+            work(user)
+        except ERRORS as error:
+            gr.Warning(str(error))
+        return status(state, user)
+
+    def uploaded(
+        state: Session, chosen: list[str] | None, whole: list[str] | None, name: str, sort: str, request: gr.Request
+    ) -> tuple[Any, ...]:
+        paths = [Path(path) for path in (*(chosen or []), *(whole or []))]
+        if not paths:
+            gr.Info(page.words(state)("library.nothing"), duration=3)
+            return gr.skip(), gr.skip(), *status(state, page.user_of(request))
+        sent = [(path.name, path) for path in paths]
+        work = start(state, request, lambda user: page.service.upload(sent, user, name.strip() or None, sort or None))
+        return None, None, *work
+
+    def again(state: Session, request: gr.Request) -> tuple[Any, Any]:
+        return start(state, request, lambda user: page.service.reindex(user))
+
+    def anew(state: Session, request: gr.Request) -> tuple[Any, Any]:
+        return start(state, request, lambda user: page.service.reindex(user, rebuild=True))
+
+    def acted(state: Session, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        wanted = data_of(event)
+        user = page.user_of(request)
+        if wanted.get("fc") == "remove":
+            name = str(wanted.get("value", ""))
+            if state.previewed and state.previewed[0] == name:
+                state.previewed = None
+            work = start(state, request, lambda asked: page.service.remove_document(name, asked))
+            return library.preview(state, user), *work
+        library.look(state, wanted)
+        return library.preview(state, user), gr.skip(), gr.skip()
+
+    def ticked(state: Session, words: str, request: gr.Request) -> tuple[Any, ...]:
+        user = page.user_of(request)
+        html, timer = status(state, user)
+        running = library.jobs(state, user)[1]
+        return html, timer, gr.skip() if running else library.documents(state, user, words or "")
+
+    def searched(state: Session, words: str, request: gr.Request) -> str:
+        return library.documents(state, page.user_of(request), words or "")
+
+    shown = [jobs, clock]
+    upload.click(uploaded, [session, files, folder, machine, kind], [files, folder, *shown], **QUIET)
+    reindex.click(again, [session], shown, **QUIET)
+    rebuild.click(anew, [session], shown, **QUIET)
+    listed.fc_act(acted, [session], [preview, *shown], **QUIET)
+    preview.fc_show(acted, [session], [preview, *shown], **QUIET)
+    search.input(searched, [session, search], [listed], trigger_mode="always_last", **QUIET)
+    clock.tick(ticked, [session, search], [*shown, listed], **QUIET)
+    page.on_open(opened, [session], [listed, preview, adding, reindex, rebuild, note, *shown])
+
+
+def _kinds(words: Words) -> list[tuple[str, str]]:
+    return [(words("library.kind_auto"), ""), *((words(f"library.kind_{name}"), name) for name in _KINDS)]
