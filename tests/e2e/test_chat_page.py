@@ -90,7 +90,7 @@ def test_the_conversation_goes_on_is_found_again_and_exported(page):
     page.locator("#fc-found [data-fc=open]").first.wait_for()
     with page.expect_download() as saved:
         page.click("#fc-export a")
-    assert "E207" in open(saved.value.path(), encoding="utf-8-sig").read()
+    assert "E207" in saved.value.path().read_text(encoding="utf-8-sig")
     page.locator("#fc-found [data-fc=open]", has_text="E207").first.click()
     page.wait_for_selector(".fc-turn")
     assert E207 in text_of(page, ".fc-conversation")

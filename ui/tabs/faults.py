@@ -101,7 +101,7 @@ class Faults:
         except ERRORS:
             return {}, ""
         words = self.page.words(session)
-        found = {name: guesses[name].value for name in ("component", "failure_mode") if name in guesses}
+        found: dict[str, str] = {name: guesses[name].value for name in ("component", "failure_mode") if name in guesses}
         listed = ", ".join(
             f"{words(f'faults.{name}')}: {value} ({guesses[name].confidence:.0%})" for name, value in found.items()
         )
@@ -245,10 +245,9 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
         },
     )
     form = [day, machine, code, symptom, component, mode, cause, action, downtime]
-    empty = [date.today, *(lambda: "" for _ in range(7)), lambda: None]
 
     def emptied() -> list[Any]:
-        return [str(value()) if place == 0 else value() for place, value in enumerate(empty)]
+        return [str(date.today()), *[""] * 7, None]
 
     def opened(state: Session, request: gr.Request) -> tuple[Any, ...]:
         user = page.user_of(request)
