@@ -17,7 +17,7 @@ class Session:
     """Changed in place by the page's events. `run` counts questions: an older one that still runs knows it is over."""
 
     language: str = "en"
-    conversation: str = field(default_factory=lambda: uuid4().hex)
+    conversation: str = ""  # begins with its first question: gradio copies one Session for every browser tab
     answers: list[Answer] = field(default_factory=list)
     notices: dict[int, list[str]] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
@@ -31,11 +31,18 @@ class Session:
 
     def begin(self) -> None:
         """Start a new conversation; the language stays."""
-        self.conversation = uuid4().hex
+        self.conversation = ""
         self.answers, self.notices, self.said, self.turns = [], {}, {}, []
         self.places, self.at = [], 0
         self.run += 1
         self.asking, self.written = None, ""
+
+    def ask(self, text: str, machine: str | None) -> int:
+        """A question begins; returns its number."""
+        self.conversation = self.conversation or uuid4().hex
+        self.run += 1
+        self.asking, self.written = (text, machine), ""
+        return self.run
 
     def add(self, answer: Answer) -> None:
         """An answer is complete."""

@@ -86,7 +86,7 @@ def test_the_conversation_goes_on_is_found_again_and_exported(page):
     page.click("#fc-new")
     page.wait_for_selector(".fc-welcome")
     page.click("#fc-mine")
-    page.fill("#fc-search textarea, #fc-search input", "E207")
+    page.locator("#fc-search textarea, #fc-search input").press_sequentially("E207")
     page.locator("#fc-found [data-fc=open]").first.wait_for()
     with page.expect_download() as saved:
         page.click("#fc-export a")

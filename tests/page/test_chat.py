@@ -118,6 +118,17 @@ def test_the_next_question_carries_the_turns_before_it():
     assert session.turns == [] and session.place() is None
 
 
+def test_two_pages_have_two_conversations():
+    import copy
+
+    service = Service(answer(), answer())
+    first = Session()
+    chat, second = chat_over(service), copy.deepcopy(first)
+    run(chat, first)
+    run(chat, second)
+    assert len({conversation for _, conversation in service.asked}) == 2
+
+
 def test_a_stopped_question_keeps_what_was_written_and_frees_the_service():
     service = Service(answer(), pieces=("Close ", "V17."))
     chat, session = chat_over(service), Session()

@@ -100,9 +100,7 @@ class Chat:
         """Answer, changing the session; yields True whenever there is something new to show, and last the end."""
         words = self.page.words(session)
         text = text.strip()
-        session.run += 1
-        run = session.run
-        session.asking, session.written = (text, machine), ""
+        run = session.ask(text, machine)
         yield True
         question = Question(text, machine, earlier=tuple(session.turns))
         pieces = self.service.ask(question, user, session.conversation)

@@ -291,13 +291,12 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
     save.click(saved, [session, *form], [*form, said, hint], **QUIET)
     clear.click(cleared, None, [*form, said, hint], **QUIET)
     gr.on(
-        [chart_machine.input, period.input, statistics_tab.select],
-        counted,
-        [session, chart_machine, period],
-        [charts],
-        **QUIET,
-    )
-    gr.on([list_machine.input, reports_tab.select], found, [session, list_machine, find], [listed, fetch], **QUIET)
-    find.input(found, [session, list_machine, find], [listed, fetch], trigger_mode="always_last", **QUIET)
+        [chart_machine.input, period.input, statistics_tab.select], counted, [session, chart_machine, period], [charts],
+        trigger_mode="always_last", **QUIET,
+    )  # fmt: skip
+    gr.on(  # one event, so that an earlier answer never comes after a later one
+        [list_machine.input, find.input, reports_tab.select], found, [session, list_machine, find], [listed, fetch],
+        trigger_mode="always_last", **QUIET,
+    )  # fmt: skip
     page.on_open(opened, [session], [machine, chart_machine, list_machine, day])
     return tabs, [machine, code, symptom]

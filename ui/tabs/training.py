@@ -176,7 +176,7 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
     train.click(started, [session, task], [jobs, clock], **QUIET)
     clock.tick(ticked, [session], [jobs, clock, versions], **QUIET)
     planned.click(plan, [session, every, least], [schedule], **QUIET)
-    look.click(compared, [session], [drift], **QUIET)
+    look.click(compared, [session], [drift], **{**QUIET, "show_progress": "full"})
     return opened, [session], [queue, versions, schedule, jobs, clock, task]
 
 
