@@ -12,7 +12,7 @@ export HF_HUB_OFFLINE := 1
 export GRADIO_ANALYTICS_ENABLED := False
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench gates router failure-mode tagger reader sample-plant ocr-hint clean help
+.PHONY: demo test lint browser bench gates router failure-mode tagger reader sample-plant ocr-hint clean help
 
 help:
 	@echo "make demo          set up, index the bundled sample plant, ask it questions"
@@ -39,6 +39,16 @@ $(VENV)/.bench: $(VENV)/.installed
 ocr-hint:
 	@command -v tesseract >/dev/null 2>&1 || echo "Scanned pages: tesseract is not installed, they will be reported as 'no text'. Debian/Ubuntu: apt-get install tesseract-ocr tesseract-ocr-chi-sim; macOS: brew install tesseract tesseract-lang; Windows: the UB Mannheim installer."
 
+# A Chromium for the browser tests; where it is missing and cannot be installed, those tests say so and are skipped.
+browser:
+	@command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || { \
+		if [ "$$(id -u 2>/dev/null)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+			{ DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk \
+			|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; }; } \
+			>/dev/null 2>&1 || true; \
+		fi; }
+	@command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || echo "Browser tests: no Chromium is installed, they will be skipped. Debian/Ubuntu: apt-get install chromium fonts-noto-cjk."
+
 demo: $(VENV)/.installed ocr-hint
 	$(BIN)/copilot demo
 
@@ -48,7 +58,7 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(VENV)/.installed ocr-hint lint
+test: $(VENV)/.installed ocr-hint browser lint
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.bench

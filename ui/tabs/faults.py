@@ -220,9 +220,7 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
             with gr.Row(equal_height=True):
                 list_machine = gr.Dropdown([("All machines", "")], value="", elem_id="fc-list-machine", min_width=160)
                 find = gr.Textbox(elem_id="fc-list-find", scale=2, min_width=180)
-                fetch = gr.DownloadButton(
-                    "Download", elem_id="fc-list-download", elem_classes="fc-plain", min_width=160
-                )
+                fetch = gr.HTML(elem_id="fc-list-download", min_width=160, js_on_load=None)
             listed = gr.HTML(elem_id="fc-list", js_on_load=None, apply_default_css=False)
 
     local.add(record_tab, label="faults.record")
