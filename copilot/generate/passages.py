@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -24,7 +25,14 @@ _LIMITS: dict[AnswerForm, tuple[int, float]] = {  # units at most, and the share
     AnswerForm.STEPS: (4, 0.6),
 }
 _DEFAULT_LIMIT = (3, 0.8)
-_CHUNKS = 3
+# One place, quoted so that it can be followed: where its section is short, all of it; else with the lines that say what it
+# is about and how to get there, and what comes next up to a few lines. Three places, each cut to its best sentence, read
+# worse and were scored lower against answers by other hands. Lengths are words; two Chinese characters count as one.
+_CHUNKS, _SEVERAL_CHUNKS = 1, 3
+_LEAD_WORDS = 40
+_WHOLE_WORDS = 60
+_TERSE = (AnswerForm.VALUE, AnswerForm.INTERVALS, AnswerForm.WARNINGS)  # a number, a rule: nothing around it
+_HAN = re.compile(r"[\u3400-\u9fff]")
 _REMEDY_UNITS = 2  # what follows a symptom in prose is most often what to do about it
 
 
@@ -34,8 +42,7 @@ def answer_passages(understanding: Understanding, candidates: Sequence[Candidate
     if form is AnswerForm.WARNINGS:
         candidates = _prefer_rules(candidates)
     limit, share = _LIMITS.get(form, _DEFAULT_LIMIT)
-    # How to do something without numbered steps: more sentences, of one place.
-    chosen = _choose(candidates, limit, share, 1 if form is AnswerForm.STEPS else _CHUNKS)
+    chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
     if form is AnswerForm.WARNINGS:
         chosen.sort(key=lambda candidate: candidate.chunk.kind is not ChunkKind.WARNING)
     for chunk in dict.fromkeys(candidate.chunk for candidate in chosen):
@@ -45,7 +52,8 @@ def answer_passages(understanding: Understanding, candidates: Sequence[Candidate
         elif chunk.kind is ChunkKind.WARNING and len(chunk.text) <= _WARNING_CHARACTERS:
             yield quoter.span(chunk, 0, len(chunk.text), " ".join(chunk.text.split()))
         else:
-            yield from quoter.units(chunk, _in_context(understanding, chunk, mine))
+            units = _in_context(understanding, chunk, mine)
+            yield from quoter.units(chunk, units if form in _TERSE else _readable(chunk, units))
 
 
 def protection_rules(candidates: Sequence[Candidate], quoter: Quoter) -> Iterator[Piece]:
@@ -127,6 +135,35 @@ def _in_context(understanding: Understanding, chunk: Chunk, chosen: Sequence[Can
         elif units[place].kind is UnitKind.ITEM:
             wanted.update(_list_around(understanding, chunk, units, place))
     return [units[place] for place in sorted(wanted) if units[place].kind is not UnitKind.HEADER]
+
+
+def _readable(chunk: Chunk, chosen: list[Unit]) -> list[Unit]:
+    """The units with what their reader needs: the whole of a short section, else its lead and what follows at once."""
+    units = split(chunk.text, chunk.kind)
+    if not chosen or any(unit.kind in (UnitKind.HEADER, UnitKind.ROW, UnitKind.FIELD) for unit in units):
+        return chosen
+    if sum(map(_length, units)) <= _WHOLE_WORDS:
+        return units
+    places = {units.index(unit) for unit in chosen}
+    first = min(places)
+    if sum(map(_length, units[:first])) <= _LEAD_WORDS:
+        places.update(range(first))
+    else:
+        introducing = [place for place in range(first) if _introduces(units[place])]
+        places.update([0, *introducing[-1:]])
+    place, length = max(places) + 1, sum(_length(units[place]) for place in places)
+    while place < len(units) and units[place].kind is UnitKind.SENTENCE:
+        length += _length(units[place])
+        if length > _WHOLE_WORDS:
+            break
+        places.add(place)
+        place += 1
+    return [units[place] for place in sorted(places)]
+
+
+def _length(unit: Unit) -> int:
+    han = len(_HAN.findall(unit.text))
+    return len(_HAN.sub(" ", unit.text).split()) + (han + 1) // 2
 
 
 def _introduces(unit: Unit) -> bool:
