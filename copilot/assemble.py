@@ -45,8 +45,11 @@ def embedder_model(settings: Settings) -> str | Path:
     return composed_folder(make_home(settings).cache_folder) if chosen == NAME else chosen
 
 
-def make_embedder(settings: Settings) -> OnnxEmbedder:
-    """The encoder that the settings name. Raises EncoderError when it is not on this machine."""
+def make_embedder(settings: Settings, remember: int = 0) -> OnnxEmbedder:
+    """The encoder that the settings name; `remember` is how many vectors of questions and sentences it keeps.
+
+    Raises EncoderError when it is not on this machine.
+    """
     from indexer.embedders import OnnxEmbedder
 
     indexer = settings.indexer
@@ -55,13 +58,14 @@ def make_embedder(settings: Settings) -> OnnxEmbedder:
         cache_dir=make_home(settings).cache_folder,
         max_tokens=indexer.max_tokens,
         threads=indexer.threads or None,
+        remember=remember,
     )
 
 
-def make_reading_embedder(settings: Settings) -> OnnxEmbedder:
+def make_reading_embedder(settings: Settings, remember: int = 0) -> OnnxEmbedder:
     """The encoder for questions to an index; raises NoIndexError first, so that nothing is prepared where there is none."""
     make_home(settings).require_current()
-    return make_embedder(settings)
+    return make_embedder(settings, remember)
 
 
 def make_build_settings(settings: Settings) -> BuildSettings:
@@ -175,12 +179,21 @@ def make_understander(settings: Settings, index: Index, embedder: OnnxEmbedder) 
     return Understander(index, router, routes, confident=settings.copilot.route_confidence)
 
 
-def make_generator(settings: Settings, index: Index, embedder: OnnxEmbedder, name: str | None = None) -> Generator:
-    """What writes answers; `name` stands in for the setting. Raises SettingsError, see `make_language_model`."""
+def make_generator(
+    settings: Settings,
+    index: Index,
+    embedder: OnnxEmbedder,
+    name: str | None = None,
+    model: LanguageModel | None = None,
+) -> Generator:
+    """What writes answers; `name` stands in for the setting, `model` is one made before.
+
+    Raises SettingsError, see `make_language_model`.
+    """
     from copilot.generate.extractive import ExtractiveGenerator
 
     extractive = ExtractiveGenerator(index, embedder, make_rarity(index))
-    model = make_language_model(settings, name)
+    model = model or make_language_model(settings, name)
     if model is None:
         return extractive
     from copilot.generate.checked import CheckedGenerator
@@ -272,10 +285,12 @@ def make_copilot(
     generator: str | None = None,
     routing: tuple[Router, tuple[Route, ...]] | None = None,
     reranker: ReadingReranker | None = None,
+    language_model: LanguageModel | None = None,
 ) -> Copilot:
     """Everything that answers questions, over an opened index. `generator` stands in for the setting.
 
-    `routing` and `reranker` are what `make_router` and `make_reranker` gave, where several copilots share them.
+    `routing`, `reranker` and `language_model` are what `make_router`, `make_reranker` and `make_language_model` gave,
+    where several copilots share them.
     """
     from copilot.engine import Copilot
     from copilot.evidence import THRESHOLD, Calibration, EvidenceJudge
@@ -299,7 +314,7 @@ def make_copilot(
         retriever=make_retriever(settings, index, embedder),
         judge=judge,
         reranker=reranker,
-        generator=make_generator(settings, index, embedder, generator),
+        generator=make_generator(settings, index, embedder, generator, language_model),
         model_versions={
             "embedder": f"{embedder.name}@{index.manifest.weights_sha256[:12]}",
             "router": router.name,

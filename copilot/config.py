@@ -124,6 +124,8 @@ class ServerSettings:
     """Questions a minute that one user, or one address, may ask; 0 means no limit."""
     upload_mb: int = 512
     """The most an upload may hold, in megabytes."""
+    watch: bool = False
+    """Whether the indexed folders are watched, and indexed again when files change."""
     privacy: str = "names"
     """"names", or "pseudonyms": then the audit log and the metrics know no names."""
     retention_days: int = 0

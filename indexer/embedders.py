@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from indexer.encoder import Encoder, TextTokens, known_sha256, knows_characters
 from indexer.errors import EncoderError
@@ -37,6 +41,33 @@ class ModelTokenCounter:
         return self._tokens.lengths([prompt + text for text in texts] if prompt else texts)
 
 
+class Memory:
+    """The last vectors made, by text. Safe to share between threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
+
+    def vectors(self, texts: Sequence[str], make: Callable[[Sequence[str]], FloatMatrix]) -> FloatMatrix:
+        """(n, dimension), in this order; `make` is called for those that are not remembered."""
+        if not self._most or not texts:
+            return make(texts)
+        with self._lock:
+            known = {text: self._known[text] for text in texts if text in self._known}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            known.update(zip(missing, make(missing), strict=True))
+        with self._lock:
+            for text, vector in known.items():
+                self._known[text] = vector
+                self._known.move_to_end(text)
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        found: FloatMatrix = np.stack([known[text] for text in texts])
+        return found
+
+
 class OnnxEmbedder:
     """Any sentence-transformers model of this machine, exported to ONNX once and run without torch.
 
@@ -51,10 +82,12 @@ class OnnxEmbedder:
         cache_dir: Path,
         max_tokens: int = DEFAULT_MAX_TOKENS,
         threads: int | None = None,
+        remember: int = 0,
     ) -> None:
         """Take a model by name or folder (see `resolve_model`).
 
-        `cache_dir` keeps the exported graph. Texts are cut at `max_tokens` or at the model's own limit, whichever is
+        `remember` is how many vectors of `embed_questions` are kept, the last used: a server meets the same questions
+        and the same sentences again and again. `cache_dir` keeps the exported graph. Texts are cut at `max_tokens` or at the model's own limit, whichever is
         less. Raises EncoderError when the model is not on this machine or `max_tokens` leaves no room for a text.
         """
         if max_tokens < 8:
@@ -66,6 +99,7 @@ class OnnxEmbedder:
         self.max_tokens = min(max_tokens, self._model.max_tokens)
         self.encoder = Encoder(self._model, self._cache_dir, self.max_tokens, threads)
         self._counter = ModelTokenCounter(self._model)
+        self._memory = Memory(remember)
 
     @cached_property
     def weights_sha256(self) -> str:
@@ -85,7 +119,7 @@ class OnnxEmbedder:
     def embed_questions(self, texts: Sequence[str]) -> FloatMatrix:
         """Return (n, dimension) float32 unit vectors; quick for a few texts."""
         prompt = self._model.question_prompt
-        return self.encoder.encode_few([prompt + text for text in texts] if prompt else texts)
+        return self._memory.vectors([prompt + text for text in texts] if prompt else texts, self.encoder.encode_few)
 
     def token_counter(self) -> ModelTokenCounter:
         """Return the counter of this model's tokens; it shares the tokeniser of this object's other counters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import os
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 PAGE = "ui.app:mount_page"
 """What adds the browser page to the application: a function of (app, service) that returns the application. It is
 named and not imported, because this package does not know the one above it."""
-_LAST_ANSWERS_S = 30
+_LAST_ANSWERS_S = 30.0
 
 
 class ServeError(CopilotError):
@@ -88,12 +89,19 @@ def run(service: Service, listening: socket.socket, mount_page: Callable[[FastAP
 
     from copilot.http.app import make_app
 
+    class Server(uvicorn.Server):
+        """Finishes the answers, then gives what pages keep open a second: that would never end by itself."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await asyncio.to_thread(service.admission.close, _LAST_ANSWERS_S)
+            await super().shutdown(sockets)
+
     app = make_app(service, mount_page)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_LAST_ANSWERS_S,
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1,
         timeout_keep_alive=30, h11_max_incomplete_event_size=64 * 1024, lifespan="on",
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = Server(config)
     # uvicorn raises the signal that ended it once more, when all is done; being stopped is no failure.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from copilot.http.common import CurrentUser, TheService
@@ -73,6 +75,22 @@ def original(service: TheService, user: CurrentUser, document: Annotated[str, Qu
 def reindex(service: TheService, user: CurrentUser, rebuild: bool = False) -> dict[str, Any]:
     """Bring the index in line with the files. For engineers."""
     return {"job": service.reindex(user, rebuild)}
+
+
+class FolderBody(BaseModel):
+    """A folder of the machine that the server runs on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str
+    machine: str | None = None
+    kind: Literal["manual", "fault_report"] | None = None
+
+
+@router.post("/documents/folder", status_code=202)
+def index_folder(body: FolderBody, service: TheService, user: CurrentUser) -> dict[str, Any]:
+    """Take a folder of the server into the index, and keep to it. For admins."""
+    return {"job": service.index_folder(Path(body.path), user, body.machine or None, body.kind)}
 
 
 @router.get("/machines")

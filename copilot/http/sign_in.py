@@ -40,6 +40,7 @@ def sign_in(request: Request, name: Annotated[str, Form()] = "", password: Annot
         refused = _page(request, _words(request)["wait"].format(seconds=seconds), 429, name)
         refused.headers["Retry-After"] = str(seconds)
         return refused
+    request.app.state.service.audit.record("sign_in", name, None, address)
     answer = RedirectResponse("/", 303)
     answer.headers["set-cookie"] = session_cookie(secret, request.url.scheme == "https")
     return answer

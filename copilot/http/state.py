@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
@@ -27,6 +28,12 @@ async def ready(service: TheService) -> Response:
     """200 when questions are answered at once, else 503."""
     is_ready = service.ready()
     return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+
+
+@router.get("/api/doctor")
+def doctor(service: TheService, user: CurrentUser) -> dict[str, Any]:
+    """What `copilot doctor` finds. For engineers."""
+    return {"checks": [asdict(check) for check in service.doctor(user)]}
 
 
 @router.get("/metrics")

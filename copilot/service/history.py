@@ -127,6 +127,11 @@ class History:
             raise NotFoundError(f"there is no conversation {conversation!r}")
         return [_exchange(row) for row in rows]
 
+    def check_owner(self, conversation: str, user: str) -> None:
+        """Raise NotFoundError when the conversation is another's."""
+        if self._read("SELECT 1 FROM conversations WHERE id = ? AND user <> ?", (conversation, user)):
+            raise NotFoundError(f"there is no conversation {conversation!r}")
+
     def turns(self, conversation: str, user: str, most: int = 8) -> tuple[Turn, ...]:
         """The last turns of a conversation, oldest first; none of one that is new, or another's."""
         rows = self._read(

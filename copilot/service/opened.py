@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from copilot import assemble
 from copilot.service.access import AccessRules, Role
@@ -18,10 +18,18 @@ from copilot.service.access import AccessRules, Role
 if TYPE_CHECKING:
     from copilot.config import Settings
     from copilot.engine import Copilot
-    from copilot.rerank import RerankedSearch
+    from copilot.protocols import LanguageModel
+    from copilot.rerank import ReadingReranker, RerankedSearch
     from copilot.service.recorded import RecordedReports
+    from finetune.protocols import Router
+    from finetune.types import Route
     from indexer.embedders import OnnxEmbedder
     from indexer.store import Index
+
+
+_REMEMBERED = 20_000  # vectors, 30 MB at 384 numbers
+_TASKS = ("router", "reader")
+Routing: TypeAlias = "tuple[Router, tuple[Route, ...]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,8 @@ class Library:
         self._lock = threading.Lock()
         self._current: Opened | None = None
         self._embedder: OnnxEmbedder | None = None
+        self._loaded: tuple[object, tuple[Routing, ReadingReranker | None]] | None = None
+        self._language_model: LanguageModel | None = None
 
     @contextlib.contextmanager
     def reading(self, role: Role) -> Iterator[Reading]:
@@ -104,7 +114,7 @@ class Library:
     def embedder(self) -> OnnxEmbedder:
         """The encoder, made once."""
         if self._embedder is None:
-            self._embedder = assemble.make_reading_embedder(self._settings)
+            self._embedder = assemble.make_reading_embedder(self._settings, _REMEMBERED)
         return self._embedder
 
     def close(self) -> None:
@@ -125,9 +135,18 @@ class Library:
             self._current.take()
             return self._current
 
+    def _models(self, embedder: OnnxEmbedder) -> tuple[Routing, ReadingReranker | None]:
+        """Router and reader, loaded anew only when a pointer of theirs moved; the language model is loaded once."""
+        token = tuple(self._registry.pointer_token(task) for task in _TASKS)
+        if self._loaded is None or self._loaded[0] != token:
+            models = (assemble.make_router(self._settings, embedder), assemble.make_reranker(self._settings))
+            self._loaded = (token, models)
+            self._language_model = self._language_model or assemble.make_language_model(self._settings)
+        return self._loaded[1]
+
     def _token(self) -> object:
         version = self._home.require_current()
-        return version, self._registry.pointer_token("router"), self._recorded.stamp()
+        return version, *(self._registry.pointer_token(task) for task in _TASKS), self._recorded.stamp()
 
     def _open(self, token: object) -> Opened:
         from indexer.view import IndexView
@@ -136,8 +155,7 @@ class Library:
         base = assemble.open_index(self._settings, embedder)
         try:
             added = self._recorded.addition(base, embedder)
-            routing = assemble.make_router(self._settings, embedder)
-            reranker = assemble.make_reranker(self._settings)
+            routing, reranker = self._models(embedder)
             made: dict[Role, Reading] = {}
             readings: dict[Role, Reading] = {}
             for role, tier in self._rules.tiers().items():
@@ -145,7 +163,14 @@ class Library:
                     index = IndexView(base, self._rules.hidden_from(tier), added)
                     made[tier] = Reading(
                         index,
-                        assemble.make_copilot(self._settings, index, embedder, routing=routing, reranker=reranker),
+                        assemble.make_copilot(
+                            self._settings,
+                            index,
+                            embedder,
+                            routing=routing,
+                            reranker=reranker,
+                            language_model=self._language_model,
+                        ),
                         assemble.make_search(self._settings, index, embedder, reranker),
                     )
                 readings[role] = made[tier]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from copilot import assemble, gaps
-from copilot.audit import AuditLog
+from copilot.audit import AuditError, AuditLog
 from copilot.errors import QuestionError
 from copilot.gaps import Cluster
 from copilot.service.access import AccessRules, Role, User
@@ -34,7 +36,9 @@ from finetune.version_folder import check_task_name
 from indexer.errors import IndexerError
 
 if TYPE_CHECKING:
+    from copilot.commands.doctor import Check
     from copilot.config import Settings
+    from copilot.evaluations import Evaluation
     from copilot.service.statistics import FaultStatistics
     from finetune.child import ChildTraining
     from finetune.drift import DriftReport
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from indexer.protocols import Guess
     from indexer.types import Chunk, DocumentRecord, Hit
 
+_logger = logging.getLogger(__name__)
 MOST_HITS = 100
 MOST_TURNS = 8
 LONGEST_WAIT_S = 30.0
@@ -87,6 +92,7 @@ class Service:
         self._index_runner = IndexRunner(settings)
         self._training: ChildTraining | None = None
         self._background = Background(self)
+        self._trouble = ""
         self._begun = time.monotonic()
 
     @functools.cached_property
@@ -127,8 +133,10 @@ class Service:
         ended = "cancelled"
         try:
             self._rate.take(_rate_key(user))
-            if conversation is not None and not question.earlier:
-                question = replace(question, earlier=self._history.turns(conversation, self.audit.who(user.name)))
+            if conversation is not None:
+                self._history.check_owner(conversation, self.audit.who(user.name))
+                earlier = question.earlier or self._history.turns(conversation, self.audit.who(user.name))
+                question = replace(question, earlier=earlier)
             with (
                 self.admission.slot(min(deadline, asked + LONGEST_WAIT_S)),
                 self.library.reading(user.role) as reading,
@@ -137,7 +145,7 @@ class Service:
                 for number, piece in enumerate(pieces):
                     if isinstance(piece, Answer):
                         answer, ended = piece, piece.status.value
-                        self._history.add(piece, self.audit.who(user.name), conversation)
+                        self._keep(piece, user, conversation)
                     elif time.monotonic() > deadline:
                         raise TimedOutError(
                             f"the answer took longer than {self.settings.server.time_out_s:g} s; ask again"
@@ -157,6 +165,17 @@ class Service:
         assert isinstance(answer, Answer)
         return answer
 
+    def _keep(self, answer: Answer, user: User, conversation: str | None) -> None:
+        """Put an answer into the history; a full disk must not take the answer from the one who asked."""
+        try:
+            self._history.add(answer, self.audit.who(user.name), conversation)
+        except (sqlite3.Error, AuditError) as error:
+            self._note_trouble(f"the history cannot be written ({error})")
+
+    def _note_trouble(self, said: str) -> None:
+        _logger.error("%s", said)
+        self._trouble = said
+
     def _asked(self, question: Question, user: User, answer: Answer | None, ended: str, seconds: float) -> None:
         """Count a question and note it in the audit log, however it ended."""
         fields: dict[str, Any] = {"role": user.role.value, "status": ended}
@@ -167,7 +186,10 @@ class Service:
             self.metrics.answer_seconds.observe(seconds)
             places = {citation.source.document_id: None for citation in answer.citations}
             fields |= {"answer": answer.id, "documents": list(places), "index_version": answer.index_version}
-        self.audit.record("ask", user.name, question.text[:MOST_AUDITED], user.address, **fields)
+        try:
+            self.audit.record("ask", user.name, question.text[:MOST_AUDITED], user.address, **fields)
+        except AuditError as error:
+            self._note_trouble(str(error))
 
     def turns_of(self, texts: Sequence[str], user: User, machine: str | None = None) -> tuple[Turn, ...]:
         """What a question may lean on where only the earlier questions are known, not their answers; see `Question`."""
@@ -300,6 +322,24 @@ class Service:
             update(result=self._index_runner.run(update, paths, rebuild=rebuild))
 
         return self._jobs.add("index", user.name, work)
+
+    def index_folder(self, path: Path, user: User, machine: str | None = None, kind: str | None = None) -> str:
+        """Take a folder or file of this machine into the index, and keep to it; returns the job's id. For admins."""
+        user.require(Role.ADMIN, "indexing a folder of the server")
+        if not path.is_absolute() or not path.exists():
+            raise NotFoundError(f"there is no folder {str(path)!r} on the server; give its whole path")
+        if path.resolve().is_relative_to(self.settings.home.resolve()):
+            raise ServiceError("the home folder holds the index; give a folder of documents")
+        self.audit.record("index", user.name, None, user.address, path=str(path))
+
+        def work(update: Update) -> None:
+            update(result=self._index_runner.run(update, [str(path)], machine=machine, kind=kind))
+
+        return self._jobs.add("index", user.name, work)
+
+    def follow_changes(self) -> str:
+        """Bring the index in line with the files, because some changed; returns the job's id."""
+        return self._jobs.add("index", "watch", lambda update: update(result=self._index_runner.run(update)))
 
     def job(self, job_id: str, user: User) -> Job:
         """How far a job is. Raises NotFoundError. For engineers."""
@@ -532,11 +572,25 @@ class Service:
         """Whether questions are answered at once."""
         return self.library.is_open
 
+    def doctor(self, user: User) -> list[Check]:
+        """What `copilot doctor` finds. For engineers."""
+        from copilot.commands.doctor import examine
+
+        user.require(Role.ENGINEER, "the health of the installation")
+        return examine(self.settings)
+
+    def evaluations(self, user: User) -> dict[str, Evaluation]:
+        """The last evaluation of each kind (retrieval, answers, router). For engineers."""
+        from copilot import evaluations
+
+        user.require(Role.ENGINEER, "evaluations")
+        return evaluations.last(self.settings.home)
+
     def health(self) -> dict[str, Any]:
         """What an operator of the service wants to see at a glance."""
         try:
             version: str | None = assemble.make_home(self.settings).current_version()
-            trouble = ""
+            trouble = self._trouble
         except IndexerError as error:
             version, trouble = None, str(error)
         return {

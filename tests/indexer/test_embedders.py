@@ -106,3 +106,24 @@ def test_unsupported_or_incomplete_folder_is_told_plainly(
 def test_max_tokens_without_room_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="at least 8"):
         OnnxEmbedder(cache_dir=tmp_path, max_tokens=2)
+
+
+def test_vectors_are_remembered_within_bounds():
+    import numpy as np
+
+    from indexer.embedders import Memory
+
+    made = []
+
+    def make(texts):
+        made.append(list(texts))
+        return np.array([[len(text), ord(text[0])] for text in texts], dtype=np.float32)
+
+    memory = Memory(3)
+    assert memory.vectors(["aa", "b", "aa"], make).tolist() == [[2, 97], [1, 98], [2, 97]]
+    assert memory.vectors(["b", "ccc"], make).tolist() == [[1, 98], [3, 99]]
+    assert memory.vectors(["d"], make).tolist() == [[1, 100]]  # "aa", used longest ago, is dropped
+    memory.vectors(["b", "ccc", "d"], make)
+    memory.vectors(["aa"], make)
+    assert made == [["aa", "b"], ["ccc"], ["d"], ["aa"]]
+    assert Memory(0).vectors(["x"], make).tolist() == [[1, 120]]

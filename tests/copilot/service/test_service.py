@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
@@ -148,3 +149,83 @@ def test_nothing_indexed_is_told(tmp_path):
     assert not made.ready()
     assert made.health()["index_version"] is None
     made.close()
+
+
+def test_a_change_in_a_watched_folder_is_followed(own_home, tmp_path):
+    home, folder = own_home, tmp_path / "manuals"
+    folder.mkdir()
+    (folder / "one.md").write_text("# Splicer\n\nThe splicer tension is 31 N.\n", encoding="utf-8")
+    settings = load_settings(home)
+    made = assemble.make_service(replace(settings, server=replace(settings.server, watch=True)))
+    try:
+        job = made.index_folder(folder, LOCAL, machine="SP-1")
+        waited(lambda: made.job(job, LOCAL).finished_at)
+        assert made.job(job, LOCAL).error == ""
+        made.start()
+        time.sleep(2)  # until the folder is watched
+        (folder / "one.md").write_text("# Splicer\n\nThe splicer tension is 87 N.\n", encoding="utf-8")
+        waited(lambda: "87 N" in made.answer(Question("What is the splicer tension?"), LOCAL).text)
+        with pytest.raises(NotFoundError):
+            made.index_folder(tmp_path / "none", LOCAL)
+        with pytest.raises(ServiceError, match="home folder"):
+            made.index_folder(home, LOCAL)
+        assert {check.name for check in made.doctor(LOCAL)}
+        assert made.evaluations(LOCAL) == {}
+    finally:
+        made.close()
+
+
+def waited(holds):
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("in vain")
+
+
+def test_a_full_disk_takes_no_answer_away_and_is_told(service, monkeypatch):
+    import sqlite3
+
+    from copilot.audit import AuditError
+
+    def full(*_, **__):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def unwritten(*_, **__):
+        raise AuditError("the audit log cannot be written (disk is full)")
+
+    monkeypatch.setattr(service._history, "add", full)
+    monkeypatch.setattr(service.audit, "record", unwritten)
+    assert service.answer(Question(ASKED), LOCAL).status is AnswerStatus.ANSWERED
+    assert "disk is full" in service.health()["status"]
+
+
+def test_many_ask_at_once_while_what_answers_moves(plant_home, tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    home = tmp_path / "home"
+    shutil.copytree(plant_home, home)
+    settings = load_settings(home)
+    made = assemble.make_service(replace(settings, server=replace(settings.server, running=4, rate_per_minute=0)))
+    questions = [
+        ASKED,
+        "How often do the column bushings of the press get grease?",
+        "What torque for the bolts that hold the main cylinder of the press?",
+        "怎样更换油分芯？",
+        "装箱机胶枪喷嘴怎么更换",
+    ]
+
+    def told(question):
+        answer = made.answer(Question(question), LOCAL)
+        return answer.status, answer.text
+
+    try:
+        alone = [told(question) for question in questions]
+        with ThreadPoolExecutor(5) as pool:
+            asked = [pool.submit(told, question) for _ in range(6) for question in questions]
+            for number in range(5):  # each report is laid over a newly opened index
+                made.report_fault({"symptom": f"unrelated noise {number}", "machine": "ZZ-9"}, LOCAL)
+            together = [one.result() for one in asked]
+        assert together == alone * 6
+    finally:
+        made.close()
