@@ -186,9 +186,9 @@ def test_every_setting_is_documented():
 
 
 def test_the_defaults_in_the_tables_are_those_in_force():
-    from copilot.config import CopilotSettings, IndexerSettings
+    from copilot.config import CopilotSettings, IndexerSettings, ServerSettings
 
-    for settings in (IndexerSettings(), CopilotSettings()):
+    for settings in (IndexerSettings(), CopilotSettings(), ServerSettings()):
         for key in settings.__dataclass_fields__:
             (cell,) = re.findall(rf"^\| `{key}` \| ([^|]*)\|", README, re.MULTILINE)
             value = getattr(settings, key)
