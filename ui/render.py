@@ -84,7 +84,9 @@ def turn_html(
     parts = [
         warnings_html(answer.warnings, answer.id, words),
         _headline(answer, words),
+        f'<p class="fc-short">{escape(answer.short)}</p>' if answer.short else "",
         f'<div class="fc-text" data-copy>{text_html(answer.text, answer.citations, answer.id, words)}</div>',
+        _withheld(answer, words),
         citations_html(answer.citations, answer.id, words),
         nearest_html(answer, words) if answer.status in _REFUSALS else "",
         _meta(answer, words, routes, said),
@@ -277,6 +279,11 @@ def _nearest_card(hit: Hit, place: int, answer_id: str, words: Words) -> str:
 def _shortened(text: str, most: int = 160) -> str:
     flat = re.sub(r"\s*\n\s*", " / ", text.strip())
     return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
+
+
+def _withheld(answer: Answer, words: Words) -> str:
+    count = len(answer.withheld)
+    return f'<p class="fc-note">{escape(words("answer.withheld", count=count))}</p>' if count else ""
 
 
 def _headline(answer: Answer, words: Words) -> str:

@@ -199,7 +199,7 @@ def test_a_report_is_filled_in_from_the_conversation_and_the_symptom():
     assert found == {"component": "seal"} and "Component: seal (90%)" in told
     assert faults.suggest(Session(), LOCAL, "oil") == ({}, "")
     assert faults.save(Session(), LOCAL, {"symptom": " ", "code": "E-207"}) == (False, "Say at least what happened.")
-    ok, told = faults.save(Session(), LOCAL, {"symptom": "leak", "code": "", "downtime_hours": None})
+    ok, told = faults.save(Session(), LOCAL, {"symptom": "leak", "code": "", "downtime_hours": ""})
     assert ok and "R-1" in told and service.saved == [{"symptom": "leak"}]
     assert faults.save(Session(), LOCAL, {"symptom": "leak", "downtime_hours": -1})[1].startswith(
         "downtime_hours is -1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bs4 import BeautifulSoup
 
 from copilot.types import AnswerStatus, Citation
@@ -62,6 +64,13 @@ def test_cells_of_a_table_are_terms():
 def test_a_colon_in_a_sentence_makes_no_term():
     page = soup(turn_html(answer("Note: close V17. [1]"), EN))
     assert not page.select(".fc-fields") and "Note: close V17." in text_of(page.select_one(".fc-text"))
+
+
+def test_the_few_words_that_answer_stand_out_and_what_was_withheld_is_said():
+    made = replace(answer(), short="175 bar", withheld=("It holds 180 bar.",))
+    page = soup(turn_html(made, EN))
+    assert page.select_one(".fc-short").text == "175 bar" and "do not bear them out: 1" in text_of(page)
+    assert not soup(turn_html(answer(), EN)).select(".fc-short")
 
 
 def test_a_past_report_is_shown_as_it_stands():

@@ -114,6 +114,11 @@ class Faults:
             return False, words("faults.need")
         given = {name: value for name, value in fields.items() if value not in (None, "")}
         try:
+            if "downtime_hours" in given:
+                given["downtime_hours"] = float(str(given["downtime_hours"]).strip().replace(",", "."))
+        except ValueError:
+            return False, words("faults.no_number", value=given["downtime_hours"])
+        try:
             report = self.service.report_fault(given, user)
         except ERRORS as error:
             return False, str(error)
@@ -203,7 +208,9 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
             with gr.Row():
                 component = gr.Textbox(elem_id="fc-report-component", max_length=400, min_width=160)
                 mode = gr.Textbox(elem_id="fc-report-mode", max_length=400, min_width=160)
-                downtime = gr.Number(value=None, elem_id="fc-report-downtime", min_width=140)
+                downtime = gr.Textbox(
+                    elem_id="fc-report-downtime", max_length=12, min_width=140
+                )  # a number field begins with 0
             with gr.Row():
                 cause = gr.Textbox(lines=2, elem_id="fc-report-cause", max_length=4000, min_width=200)
                 action = gr.Textbox(lines=2, elem_id="fc-report-action", max_length=4000, min_width=200)
@@ -245,7 +252,7 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
     form = [day, machine, code, symptom, component, mode, cause, action, downtime]
 
     def emptied() -> list[Any]:
-        return [str(date.today()), *[""] * 7, None]
+        return [str(date.today()), *[""] * 8]
 
     def opened(state: Session, request: gr.Request) -> tuple[Any, ...]:
         user = page.user_of(request)
@@ -264,7 +271,7 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
 
     def saved(
         state: Session, on: str, name: str, number: str, what: str, part: str, kind: str, why: str, done: str,
-        hours: float | None, request: gr.Request,
+        hours: str, request: gr.Request,
     ) -> list[Any]:  # fmt: skip
         given = (on, name, number, what, part, kind, why, done, hours)
         ok, told = faults.save(state, page.user_of(request), dict(zip(_FORM, given, strict=True)))

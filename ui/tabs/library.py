@@ -1,6 +1,7 @@
 """The library: documents in, what could be read of them, preview, removal."""
 
 # No postponed annotations here: gradio reads those of event handlers, and `gr` is imported inside functions.
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +48,10 @@ class Library:
 
     def preview(self, session: Session, user: User) -> str:
         """The document and page that the session looks at."""
-        if session.previewed is None:
-            return ""
-        document_id, page = session.previewed
         words = self.page.words(session)
+        if session.previewed is None:
+            return f'<div class="fc-viewer fc-empty"><p>{escape(words("library.preview_empty"))}</p></div>'
+        document_id, page = session.previewed
         try:
             record = self.service.document(document_id, user)
             chunks = self.service.chunks(document_id, user)
@@ -58,8 +59,6 @@ class Library:
             drawn = self.page.images.draw(file, [page]) if file.suffix.lower() == ".pdf" else None
             return preview_html(record, chunks, drawn, words, page)
         except (*ERRORS, OSError, ValueError) as error:
-            from html import escape
-
             return f'<p class="fc-error">{escape(str(error))}</p>'
 
     def look(self, session: Session, wanted: dict[str, Any]) -> None:
