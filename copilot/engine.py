@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from copilot import cite, safety
+from copilot.editions import newest_first
 from copilot.generate.detail import more_of
 from copilot.generate.extractive import ExtractiveGenerator
+from copilot.generate.sources import about_sources
 from copilot.protocols import Generator, Judge, Knowledge, Reranker, Retriever
 from copilot.short_answer import short_answer
 from copilot.types import Answer, AnswerStatus, Citation, Evidence, Piece, Question, Understanding
@@ -81,7 +83,7 @@ class Copilot:
         pieces: list[Piece] = []
         with clock.stage("generate"):
             gate = Gate(understanding.language, lambda cited: self._cited(cited, hits))
-            for piece in gate.through(self._write(understanding, hits, status)):
+            for piece in gate.through(self._with_sources(understanding, hits, status)):
                 pieces.append(piece)
                 yield piece
             if not pieces or gate.nothing_left:  # good hits, and yet no sentence that answers
@@ -135,6 +137,7 @@ class Copilot:
             hit.chunk.kind is ChunkKind.PROCEDURE for hit in hits[: safety.RESERVED_FOR]
         ):
             hits = safety.with_warnings(hits, self._knowledge)
+        hits = newest_first(understanding.question.text, hits)
         with clock.stage("judge"):
             return hits, self._judge.judge(understanding, hits)
 
@@ -146,6 +149,15 @@ class Copilot:
             outside = understanding.sure and understanding.route.route == OUT_OF_SCOPE
             return AnswerStatus.OUT_OF_SCOPE if outside else AnswerStatus.NO_EVIDENCE
         return AnswerStatus.ANSWERED
+
+    def _with_sources(self, understanding: Understanding, hits: Sequence[Hit], status: AnswerStatus) -> Iterator[Piece]:
+        """What is written, and below an answer which edition it cites and what other sources say differently."""
+        cited: list[Citation] = []
+        for piece in self._write(understanding, hits, status):
+            cited.extend(piece.citations)
+            yield piece
+        if status is AnswerStatus.ANSWERED and cited:
+            yield from about_sources(understanding.language, cited, hits)
 
     def _write(self, understanding: Understanding, hits: Sequence[Hit], status: AnswerStatus) -> Iterator[Piece]:
         language = understanding.language

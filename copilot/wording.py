@@ -54,6 +54,9 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "withheld": "{count} sentences were withheld: the documents do not bear them out.",
         "partly": "The documents do not say more.",
         "more_from": "More from {heading}:",
+        "edition_newer": "This is {cited} of {title}; {other} is older.",
+        "edition_older": "This is {cited} of {title}; {other} is newer.",
+        "disagree": "The documents do not agree. {source} says:",
         "converted": " (converted: {pairs})",
     },
     "zh": {
@@ -103,6 +106,9 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "withheld": "有 {count} 句话未显示：文档中没有依据。",
         "partly": "文档中没有更多说明。",
         "more_from": "{heading}，更多内容：",
+        "edition_newer": "引用的是《{title}》{cited}；{other} 为旧版。",
+        "edition_older": "引用的是《{title}》{cited}；{other} 为新版。",
+        "disagree": "文档说法不一致。{source} 写道：",
         "converted": "（换算：{pairs}）",
     },
 }
