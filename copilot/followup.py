@@ -19,6 +19,11 @@ from indexer.codes import Candidate, candidates
 _RECENT = 4
 _SHORT, _SHORT_CHINESE = 2, 4  # informative words (characters in Chinese) up to which an ellipsis needs a topic
 
+_BARE_CHINESE = 2
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_ASKED_ZH = re.compile(
+    r"多长时间|多久|是?多少|[几一][次回]|怎么样?|如何|怎样|什么|哪[些个]|需要|应该?|可以|要|吗|呢|是"
+)
 _GO_ON = re.compile(
     r"^\s*(?:and|also|or|but|so|then|ok(?:ay)?|well|right)?[\s,]*(?:what|how) about\b|"
     r"^\s*(?:and|or|but)\b(?!/)|^\s*(?:the )?same (?:for|on|with|question)\b|"
@@ -102,10 +107,11 @@ def resolve(
     if other and (leans or goes_on):
         return _again(text, last, codes, named_machine, other, machines)
     short = len(rest) <= (_SHORT_CHINESE if is_chinese(text) else _SHORT)
-    if codes or not (leans or goes_on or (short and not rest)):
+    bare = is_chinese(text) and len(_HAN.findall(_ASKED_ZH.sub("", text))) <= _BARE_CHINESE  # "多久换一次？"
+    if codes or not (leans or goes_on or bare or (short and not rest)):
         return alone
     machine = named_machine[0] if named_machine else last.machine
-    if goes_on and rest and not leans:  # the same machine, another thing
+    if goes_on and not leans and not bare and len(rest) > 1:  # the same machine, another thing
         carried = " ".join(last.codes) if short else ""
         return Resolved(f"{text} {carried}".strip(), topic_of(_FRAME.sub("", text)), machine, last)
     return Resolved(_joined(text, last.topic), last.topic, machine, last)

@@ -60,6 +60,9 @@ def test_the_other_machine_is_known_when_there_are_two(then):
         ("How do I replace the drive belt?", "Which tools do I need for it?"),
         ("How do I replace the drive belt?", "how often?"),
         ("如何更换油滤芯？", "要多久？"),
+        ("如何更换油滤芯？", "多久换一次？"),
+        ("报警E-207是什么意思？", "怎么复位？"),
+        ("How do I replace the drive belt?", "and the torque?"),
         ("如何更换油滤芯？", "这个需要什么工具？"),
     ],
 )
