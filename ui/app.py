@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from copilot.service import Service
 
+_KEEP_UPLOADS_S = (3600, 6 * 3600)  # look every hour, delete what the browser sent six hours ago
 LANGUAGE_COOKIE = "fc_language"
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC")
 _MONOSPACED = ("ui-monospace", "SFMono-Regular", "Consolas", "monospace")
@@ -62,7 +63,9 @@ def make_page(service: "Service", user_of: UserOf = user_of_request) -> "gr.Bloc
 
     from ui.tabs import chat, faults, health, library, training
 
-    with gr.Blocks(title="Factory copilot", analytics_enabled=False, fill_width=True) as blocks:
+    with gr.Blocks(
+        title="Factory copilot", analytics_enabled=False, fill_width=True, delete_cache=_KEEP_UPLOADS_S
+    ) as blocks:
         session = gr.State(Session())
         page = Page(service, user_of, session)
         language = _header(page)
