@@ -32,6 +32,8 @@ from finetune.reading.synthetic import synthetic_groups
 from finetune.registry import SHIPPED_FOLDER
 from indexer.build import BuildSettings, build
 
+LEAST_GAIN = 0.05  # share of the unanswerable that the reader must add, else the judge does without it
+SPANS = ("en",)  # languages in which a span is mostly right; see `python -m benchmarks reading --parts spans`
 FALSE_REFUSALS = 0.05  # of the training-side questions; other documents than these will have more
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 1.0, 1.5, 2.5)
 
@@ -134,8 +136,8 @@ def see(name: str, files: Sequence[tuple[str, str]], asked: Sequence[Asked], rea
     return out
 
 
-def fit(seen: Sequence[Seen]) -> tuple[list[float], float, str]:
-    """(weights, threshold, what it does) for one language."""
+def fit(seen: Sequence[Seen]) -> tuple[list[float], float, bool, str]:
+    """(weights, threshold, whether the reader helps to refuse, what it does) for one language."""
     from sklearn.linear_model import LogisticRegression
 
     usable = [s for s in seen if s.features is not None]
@@ -145,11 +147,14 @@ def fit(seen: Sequence[Seen]) -> tuple[list[float], float, str]:
     threshold = float(np.quantile(chances[y], FALSE_REFUSALS))
     before = np.array([s.score for s in usable])
     same = float(np.quantile(before[y], FALSE_REFUSALS))
+    with_reader, without = float((chances[~y] < threshold).mean()), float((before[~y] < same).mean())
     told = (
-        f"{len(usable)} questions; refused {100 * (chances[~y] < threshold).mean():.1f} % of those without an answer at "
-        f"{100 * FALSE_REFUSALS:.0f} % false refusals; without the reader {100 * (before[~y] < same).mean():.1f} %"
+        f"{len(usable)} questions; refused {100 * with_reader:.1f} % of those without an answer at "
+        f"{100 * FALSE_REFUSALS:.0f} % false refusals; without the reader {100 * without:.1f} %"
     )
-    return [round(float(w), 4) for w in model.coef_[0]], round(threshold, 4), told
+    weights = [round(float(w), 4) for w in model.coef_[0]]
+    # A weight below 0 says that the fit made use of noise: what is more relevant cannot be less answered.
+    return weights, round(threshold, 4), with_reader >= without + LEAST_GAIN and min(weights[1:]) >= 0, told
 
 
 def best_weight(seen: Sequence[Seen]) -> tuple[float, str]:
@@ -174,12 +179,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     reader = shipped_reader(options.reader)
     seen = {name: see(name, *both, reader) for name, both in corpora(options.limit).items()}
-    result: dict[str, Any] = {"weights": {}, "thresholds": {}, "order": {}, "measured": {}}
+    result: dict[str, Any] = {"weights": {}, "thresholds": {}, "order": {}, "spans": SPANS, "measured": {}}
     for language in ("en", "zh"):
         mine = {name: [s for s in rows if s.language == language] for name, rows in seen.items()}
         everything = [s for rows in mine.values() for s in rows]
-        result["weights"][language], result["thresholds"][language], told = fit(everything)
-        print(language, result["weights"][language], result["thresholds"][language], told)
+        weights, threshold, helps, told = fit(everything)
+        print(language, weights, threshold, "used" if helps else "not used", told)
+        if helps:
+            result["weights"][language], result["thresholds"][language] = weights, threshold
         per = {name: best_weight(rows) for name, rows in mine.items() if len(rows) > 20}
         result["order"][language], mixed = best_weight(everything)
         for name, (_, ranks) in per.items():
@@ -190,9 +197,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _write(folder: Path, result: dict[str, Any]) -> None:
-    from finetune.version_folder import read_card, seal
+    """Into the version, which is sealed anew: with this file, and with a card.md that was written meanwhile."""
+    from finetune.version_folder import CARD, seal
 
-    card = dict(read_card(folder))
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     (folder / CALIBRATION).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     seal(folder, card["task"], card["version"], card)
 

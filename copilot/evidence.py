@@ -56,14 +56,13 @@ class Calibration:
 
     @classmethod
     def of(cls, calibration: Mapping[str, Any]) -> Calibration | None:
-        """From what a reader's version brings; None when it brings none."""
-        if "weights" not in calibration:
+        """From what a reader's version brings; None where the reader was found to be no help."""
+        if not calibration.get("weights"):
             return None
         return cls(calibration["weights"], calibration["thresholds"])
 
     def score(self, language: str, score: float, relevance: float, answerable: float) -> float:
-        """0..1, at THRESHOLD where the calibrated probability is at the language's."""
-        language = language if language in self.weights else next(iter(self.weights))
+        """0..1, at THRESHOLD where the calibrated probability is at the language's, which must be one of `weights`."""
         logit = float(np.dot(self.weights[language], features(score, relevance, answerable)))
         shifted = logit - log_odds(self.thresholds[language]) + log_odds(THRESHOLD)
         return float(1 / (1 + np.exp(-shifted)))
@@ -161,7 +160,7 @@ class EvidenceJudge:
         }  # fmt: skip
         score = max(0.0, min(1.0, score))
         read = readings(hits)
-        if self._calibration is None or not read:
+        if self._calibration is None or understanding.language not in self._calibration.weights or not read:
             return Evidence(score, parts, missing)
         relevance, answerable = read
         parts |= {"words_and_meaning": score, "relevance": relevance, "answerable": answerable}

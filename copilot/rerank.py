@@ -48,6 +48,9 @@ class ReadingReranker:
         chosen = reader.calibration.get("order", {})
         self._weight = float(chosen.get("en", WEIGHT)) if weight is None else weight
         self._weight_chinese = float(chosen.get("zh", WEIGHT)) if weight_chinese is None else weight_chinese
+        self._marks = frozenset(
+            reader.calibration.get("spans", ("en", "zh"))
+        )  # languages whose spans are to be trusted
         self._reader = reader
         self.version = f"{READER_TASK}@{reader.version}"
         self.calibration = reader.calibration
@@ -67,7 +70,7 @@ class ReadingReranker:
         readings = self._reader.read(question, [embedding_text(hit.chunk) for hit in read])
         weight = self._weight_chinese if language == "zh" else self._weight
         scored = [
-            replace(hit, score=(hit.score + weight * reading.relevance) / (1 + weight), stage=Stage.RERANKED, reading=_inside(hit.chunk, reading))
+            replace(hit, score=(hit.score + weight * reading.relevance) / (1 + weight), stage=Stage.RERANKED, reading=_inside(hit.chunk, reading, language in self._marks))
             for hit, reading in zip(read, readings, strict=True)
         ]  # fmt: skip
         scored += [replace(hit, score=hit.score / (1 + weight), stage=Stage.RERANKED) for hit in rest[self.depth :]]
@@ -91,12 +94,15 @@ class RerankedSearch:
         return self._reranker.order(question, "zh" if is_chinese(question) else "en", hits)[:k]
 
 
-def _inside(chunk: Chunk, reading: Reading) -> Reading:
-    """The reading with spans in the chunk's text instead of what was shown; a span of the heading alone is dropped."""
+def _inside(chunk: Chunk, reading: Reading, marks: bool) -> Reading:
+    """The reading with spans in the chunk's text instead of what was shown; a span of the heading alone is dropped.
+
+    Without `marks` all are.
+    """
     before = len(embedding_text(chunk)) - len(chunk.text)
     spans = tuple(
         Span(max(0, span.begin - before), span.end - before, span.confidence)
         for span in reading.spans
-        if span.end - before > 0
+        if marks and span.end - before > 0
     )
     return replace(reading, spans=spans)

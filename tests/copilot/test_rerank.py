@@ -28,7 +28,7 @@ class WordReader:
     """Thinks a passage relevant that holds its word, and the word the answer."""
 
     version = "test"
-    calibration: ClassVar[dict[str, dict[str, float]]] = {"order": {"en": 1.0, "zh": 0.0}}
+    calibration: ClassVar[dict[str, object]] = {"order": {"en": 1.0, "zh": 0.0}}
 
     def __init__(self, word: str) -> None:
         self.word = word
@@ -68,6 +68,14 @@ def test_a_weight_of_nothing_leaves_the_order_by_language():
     found = hits("链条每周加油。", "压力设为 60 bar。")
     ordered = ReadingReranker(WordReader("60 bar")).rerank(understand("压力应设为多少？"), found)
     assert [hit.chunk.id for hit in ordered] == ["c1", "c2"]
+
+
+def test_spans_are_dropped_in_a_language_that_is_not_to_be_trusted():
+    reader = WordReader("60 bar")
+    reader.calibration = {"spans": ["en"]}
+    found = hits("Set the pressure to 60 bar.")
+    assert ReadingReranker(reader).order("q", "en", found)[0].reading.spans
+    assert ReadingReranker(reader).order("问", "zh", found)[0].reading.spans == ()
 
 
 def test_code_hits_stay_in_front_and_only_the_first_few_are_read():
@@ -123,8 +131,11 @@ def test_the_judge_believes_the_reader_as_far_as_it_is_calibrated():
 def test_the_calibrated_threshold_falls_on_the_judges():
     at = Calibration({"en": (0.0, 0.0, 1.0, 0.0)}, {"en": 0.3})
     assert at.score("en", 0.0, 0.3, 0.0) == pytest.approx(THRESHOLD)
-    assert at.score("zh", 0.0, 0.3, 0.0) == pytest.approx(THRESHOLD)  # a language never seen takes what there is
-    assert Calibration.of({}) is None
+    assert Calibration.of({}) is None and Calibration.of({"weights": {}, "thresholds": {}}) is None
+    understanding = understand("which pressure for the pump")
+    read = ReadingReranker(WordReader("60 bar")).order("q", "en", hits("Set the pump pressure to 60 bar."))
+    other = EvidenceJudge(calibration=Calibration({"zh": (0.0, 1.0, 0.0, 0.0)}, {"zh": 0.5}))
+    assert other.judge(understanding, read) == EvidenceJudge().judge(understanding, read)
 
 
 def test_the_short_answer_lies_in_a_quote():
