@@ -57,7 +57,7 @@ def test_ask_json_and_its_citations(command, plant_home):
     assert answer["codes"][0] == "E-207"
     assert answer["route"] in ROUTES and 0 <= answer["confidence"] <= 1
     assert answer["generator"] == "extractive"
-    assert set(answer["model_versions"]) == {"embedder", "router"}
+    assert set(answer["model_versions"]) == {"embedder", "router", "reader"}
     assert answer["timings_ms"]["total"] > 0
     for citation in answer["citations"]:
         assert set(citation) == {"marker", "document", "title", "pages", "quote"}
