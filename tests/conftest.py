@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -23,6 +24,18 @@ os.environ.update(
 )
 for _name in [name for name in os.environ if name.startswith("COPILOT_")]:
     del os.environ[_name]  # settings of whoever runs the tests
+
+
+@pytest.fixture(autouse=True)
+def logging_left_as_it_was():
+    """`--debug` in this process would go on writing to the test's own stderr, which is closed after it."""
+    root = logging.getLogger()
+    level, before = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    for handler in root.handlers[:]:
+        if handler not in before and type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def predictors(monkeypatch):
 @pytest.fixture
 def cli(tmp_path, capsys, monkeypatch):
     """The command line in this process, without the real encoder and without models that ship."""
-    monkeypatch.setattr(assemble, "make_embedder", lambda settings: Encoder())
+    monkeypatch.setattr(assemble, "make_embedder", lambda *_: Encoder())
     monkeypatch.setattr("finetune.registry.SHIPPED_FOLDER", tmp_path / "nothing-shipped")
     home = tmp_path / "home"
     home.mkdir()
