@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from finetune.types import AnswerForm, RetrievalPlan, RouteDecision
@@ -81,6 +81,20 @@ class Understanding:
     terms: tuple[str, ...] = ()
     unsafe: bool = False
     """Whether the question asks to defeat a guard, an interlock or a lock-out."""
+
+    @property
+    def turn(self) -> Turn:
+        """The exchange as far as only its question is known."""
+        return Turn(
+            asked=self.question.text,
+            text=self.text,
+            topic=self.topic or self.text,
+            language=self.language,
+            route=self.route.route,
+            machine=self.machine if self.machine_known else None,
+            codes=tuple(dict.fromkeys(match.entry.code for match in self.codes)),
+        )
+
     topic: str = ""
     follows: bool = False
 
@@ -166,14 +180,5 @@ class Answer:
         understood = self.understanding
         among = {hit.chunk.id: hit.chunk for hit in self.evidence}
         cited = next((among[cited.chunk_id] for cited in self.citations if cited.chunk_id in among), None)
-        return Turn(
-            asked=self.question.text,
-            text=understood.text,
-            topic=understood.topic or understood.text,
-            language=understood.language,
-            route=understood.route.route,
-            machine=understood.machine if understood.machine_known else None,
-            codes=tuple(dict.fromkeys(match.entry.code for match in understood.codes)),
-            section=None if cited is None else (cited.source.document_id, cited.section),
-            status=self.status,
-        )
+        section = None if cited is None else (cited.source.document_id, cited.section)
+        return replace(understood.turn, section=section, status=self.status)

@@ -15,7 +15,7 @@ from uuid import uuid4
 from copilot import gaps
 from copilot.cite import answer_to_json
 from copilot.service.errors import NotFoundError
-from copilot.types import Answer, AnswerStatus, Turn, Understanding
+from copilot.types import Answer, AnswerStatus, Turn
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
@@ -193,19 +193,6 @@ class History:
 def new_conversation() -> str:
     """An id for a conversation that begins."""
     return uuid4().hex
-
-
-def turn_of(understood: Understanding) -> Turn:
-    """A turn of which only the question is known."""
-    return Turn(
-        asked=understood.question.text,
-        text=understood.text,
-        topic=understood.topic or understood.text,
-        language=understood.language,
-        route=understood.route.route,
-        machine=understood.machine if understood.machine_known else None,
-        codes=tuple(dict.fromkeys(match.entry.code for match in understood.codes)),
-    )
 
 
 def turn_from_json(fields: dict[str, Any]) -> Turn:

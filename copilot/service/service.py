@@ -22,7 +22,7 @@ from copilot.service.access import AccessRules, Role, User
 from copilot.service.admission import Admission, RateLimit
 from copilot.service.background import Background
 from copilot.service.errors import ConflictError, NotFoundError, ServiceError, TimedOutError
-from copilot.service.history import Conversation, Exchange, History, turn_of
+from copilot.service.history import Conversation, Exchange, History
 from copilot.service.jobs import IndexRunner, Job, Jobs, Update, run_training
 from copilot.service.metrics import Metrics
 from copilot.service.opened import Library
@@ -200,7 +200,7 @@ class Service:
             for text in texts[-MOST_TURNS:]:
                 with contextlib.suppress(QuestionError):
                     understood = reading.copilot.understand(Question(text, machine, earlier=earlier))
-                    earlier = (*earlier, turn_of(understood))
+                    earlier = (*earlier, understood.turn)
         return earlier
 
     def search(self, question: str, user: User, k: int = 10, machine: str | None = None) -> list[Hit]:

@@ -56,6 +56,7 @@ def test_a_manuals_pages_are_turned_in_the_preview(page):
     page.wait_for_selector("#fc-preview .fc-page img")
     page.click("#fc-preview [data-fc=next]")
     page.wait_for_selector("#fc-preview .fc-count:has-text('2 / 20')")
+    assert page.locator("#fc-preview .fc-page img").count() == 1
 
 
 def test_a_fault_is_recorded_from_the_conversation_and_found_at_once(page):
@@ -90,6 +91,7 @@ def test_a_report_without_a_symptom_is_not_stored(page):
     open_tab(page, "Fault history")
     page.click("#fc-report-save")
     page.wait_for_selector("#fc-report-said .fc-error:has-text('what happened')")
+    assert page.locator("#fc-report-said .fc-thanks").count() == 0
 
 
 def test_statistics_are_charts_that_follow_the_machine(page):

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from copilot.service.access import User
 from copilot.types import Answer
+from indexer.fault_reports.names import FIELDS
 from ui.charts import Bar, Week, figures_html, pareto_html, table_html, trend_html
 from ui.common import ERRORS, QUIET
 from ui.session import Session
@@ -19,18 +20,7 @@ if TYPE_CHECKING:
     from indexer.fault_reports.table import StoredReport
     from ui.app import Page
 
-COLUMNS = (
-    "date",
-    "machine",
-    "component",
-    "code",
-    "symptom",
-    "cause",
-    "action",
-    "failure_mode",
-    "downtime_hours",
-    "cost",
-)
+COLUMNS = tuple(name for name in FIELDS if name != "report_id")
 _FORM = ("date", "machine", "code", "symptom", "component", "failure_mode", "cause", "action", "downtime_hours")
 _PERIODS = {"all_time": None, "last_year": 365, "last_quarter": 91, "last_month": 30}
 _SHOWN = 100
