@@ -14,8 +14,8 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     },
     "failure_mode": {"method": "lora", "epochs": 8},
     "reader": {
-        "method": "full", "learning_rate": 2.5e-4, "layer_decay": 0.9, "batch_size": 16, "token_dropout": 0.02,
-        "warm_up": 0.06, "frozen_layers": 2, "augment": 0.12, "patience": 100,
+        "method": "full", "learning_rate": 2e-4, "layer_decay": 0.9, "batch_size": 16, "token_dropout": 0.02,
+        "warm_up": 0.06, "augment": 0.12, "patience": 100,
     },
     "tagger": {
         "method": "lora", "lora_learning_rate": 1e-3, "head_learning_rate": 2e-3, "epochs": 7, "batch_size": 16,

@@ -25,7 +25,7 @@ from indexer.errors import IndexerError
 
 HERE = Path(__file__).resolve().parent
 # name -> (share of the groups, negatives a group)
-MIX = {"new_wiki": (0.33, 1), "reddit": (0.14, 1), "covidqa": (0.05, 1), "cmrc": (0.2, 1), "manuals": (0.13, 2),
+MIX = {"new_wiki": (0.25, 1), "reddit": (0.2, 1), "covidqa": (0.07, 1), "cmrc": (0.2, 1), "manuals": (0.12, 2),
        "crossing": (0.03, 1), "synthetic": (0.12, 2)}  # fmt: skip
 HELD_OUT = 120
 
@@ -71,8 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path("build/reader"))
     parser.add_argument("--cache", type=Path, default=Path("build/reader-cache"))
     parser.add_argument("--to", type=Path, default=HERE.parent / "weights" / "reader")
-    parser.add_argument("--groups", type=int, default=14_000)
-    parser.add_argument("--shards", type=int, default=10)
+    parser.add_argument("--groups", type=int, default=27_000)
+    parser.add_argument("--shards", type=int, default=20)
+    parser.add_argument("--passes", type=int, default=2, help="how often all groups are read, in windows drawn anew")
     parser.add_argument(
         "--minutes", type=float, default=0, help="end after so many, whatever is left (0: learn from all)"
     )
@@ -103,7 +104,11 @@ def _train(options: argparse.Namespace) -> None:
     from finetune.train import train
 
     settings = recipe(
-        "reader", seed=options.seed, threads=options.threads, epochs=options.shards, minutes=options.minutes
+        "reader",
+        seed=options.seed,
+        threads=options.threads,
+        epochs=options.shards * options.passes,
+        minutes=options.minutes,
     )
     body = Body(composed_folder(options.cache), options.cache)
     rng = np.random.default_rng(options.seed)

@@ -43,7 +43,7 @@ class Encoded:
 class Encoder:
     """Groups -> tokens, long passages cut to windows that are drawn anew each time."""
 
-    def __init__(self, tokens: PairTokens, short: int = 112, long: int = 208, share_long: float = 0.2) -> None:
+    def __init__(self, tokens: PairTokens, short: int = 120, long: int = 224, share_long: float = 0.25) -> None:
         """Most groups get `short` tokens a pair, `share_long` of them `long`."""
         self._tokens, self._short, self._long, self._share = tokens, short, long, share_long
 
