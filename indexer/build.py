@@ -22,6 +22,7 @@ from indexer.generation import Draft
 from indexer.home import Home, disk_errors
 from indexer.protocols import Embedder, ReportPredictor
 from indexer.scan import Candidate, Root, make_root, scan
+from indexer.scanned_words import write_words
 from indexer.store import Index, read_manifest
 from indexer.types import DocumentKind, Quarantined
 from indexer.worker import Job, extract_all
@@ -316,6 +317,8 @@ def _add(draft: Draft, home: Home, candidate: Candidate, sha256: str, extracted:
         temporary = original.with_name(original.name + ".part")
         shutil.copyfile(candidate.path, temporary)
         os.replace(temporary, original)
+    if extracted.words:
+        write_words(original, extracted.words)
     draft.add(candidate, sha256, _root_settings(candidate), extracted)
 
 

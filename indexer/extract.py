@@ -16,18 +16,23 @@ from indexer.types import (
     DocumentKind,
     ExtractionReport,
     FaultReport,
+    PlacedWord,
     Source,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What was got out of one file. `reports` are (report, chunk id) of a CMMS export, else empty."""
+    """What was got out of one file. `reports` are (report, chunk id) of a CMMS export, else empty.
+
+    `words` are those of the pages that were recognised, by 1-based page.
+    """
 
     source: Source
     report: ExtractionReport
     content: Chunked
     reports: tuple[tuple[FaultReport, str], ...] = ()
+    words: Mapping[int, tuple[PlacedWord, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,8 @@ def _extract_manual(path: Path, source: Source, settings: ExtractSettings, count
     summary = report(document)
     if not content.chunks and not summary.no_text and not summary.garbled:
         raise ReadError("it holds no text")
-    return Extracted(document.source, summary, content)
+    words = {page.number: page.words for page in document.pages if page.words}
+    return Extracted(document.source, summary, content, words=words)
 
 
 def _extract_reports(path: Path, source: Source, settings: ExtractSettings, count_tokens: TokenCounter) -> Extracted:

@@ -13,10 +13,11 @@ from typing import Any
 
 from indexer.chunk import Chunked
 from indexer.extract import Extracted
+from indexer.scanned_words import words_from_json, words_to_json
 from indexer.store import report_from_json, report_to_json
-from indexer.types import Chunk, ChunkKind, CodeEntry, DocumentKind, FaultReport, Source, WarningNote
+from indexer.types import Chunk, ChunkKind, CodeEntry, DocumentKind, FaultReport, PlacedWord, Source, WarningNote
 
-FORMAT = 2
+FORMAT = 3
 
 
 def cache_name(sha256: str, document_id: str, machine: str | None, kind: str | None, settings: str) -> str:
@@ -62,6 +63,8 @@ def _records(extracted: Extracted) -> Iterator[list[Any]]:
             "fault", chunk_id, r.report_id, r.date, r.machine, r.component, r.code, r.symptom, r.cause, r.action, r.failure_mode,
             r.downtime_hours, r.cost, r.row, dict(r.extra),
         ]  # fmt: skip
+    for page, words in extracted.words.items():
+        yield ["words", page, words_to_json(words)]
     yield ["end"]
 
 
@@ -73,6 +76,7 @@ def _from_records(records: Iterator[list[Any]]) -> Extracted:
     codes: list[CodeEntry] = []
     warnings: list[WarningNote] = []
     faults: list[tuple[FaultReport, str]] = []
+    words: dict[int, tuple[PlacedWord, ...]] = {}
     for record in records:
         kind, *v = record
         if kind == "chunk":
@@ -86,6 +90,9 @@ def _from_records(records: Iterator[list[Any]]) -> Extracted:
             warnings.append(WarningNote(source.document_id, v[0], v[1], v[2], v[3], tuple(v[4])))
         elif kind == "fault":
             faults.append((FaultReport(*v[1:14]), v[0]))
+        elif kind == "words":
+            words[int(v[0])] = words_from_json(v[1])
         elif kind == "end":
-            return Extracted(source, report, Chunked(tuple(chunks), tuple(codes), tuple(warnings)), tuple(faults))
+            content = Chunked(tuple(chunks), tuple(codes), tuple(warnings))
+            return Extracted(source, report, content, tuple(faults), words)
     raise ValueError("the file was cut off")

@@ -1,6 +1,6 @@
 """The home folder: where generations, originals and caches lie, which generation answers, and who may write.
 
-documents/<sha256><suffix>      originals, so that a citation can always be opened
+documents/<sha256><suffix>      originals, so that a citation can always be opened; see also `scanned_words`
 index/CURRENT                   the version that answers; moved by one atomic rename
 index/<version>/                a finished generation, never changed again
 index/staging/                  the generation being built

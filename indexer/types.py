@@ -92,11 +92,23 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedWord:
+    """A recognised word and its box (x0, top, x1, bottom) in points from the page's top left corner, as shown."""
+
+    text: str
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page. `text` is the plain text in reading order; `blocks` is the same with its structure.
 
     Formats without pages (Markdown, HTML, spreadsheets ...) have page 1 only, or one page per sheet or slide.
-    `confidence` is the mean word confidence of OCR, 0..1; 1.0 where the text was in the file.
+    `confidence` is the mean word confidence of OCR, 0..1; 1.0 where the text was in the file. `words` are those of OCR
+    in its reading order: the file itself does not tell where they stand.
     """
 
     number: int
@@ -104,6 +116,7 @@ class Page:
     blocks: tuple[Block, ...] = ()
     status: PageStatus = PageStatus.TEXT
     confidence: float = 1.0
+    words: tuple[PlacedWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,27 @@ _WORD = re.compile(r"[A-Za-z0-9]+|[^\W_]")
 
 
 class Placed(Protocol):
-    """A visible character with its box."""
+    """A visible character, or a recognised word, with its box."""
 
-    text: str
-    x0: float
-    top: float
-    x1: float
-    bottom: float
+    @property
+    def text(self) -> str:
+        """What it says."""
+
+    @property
+    def x0(self) -> float:
+        """Left."""
+
+    @property
+    def top(self) -> float:
+        """Top."""
+
+    @property
+    def x1(self) -> float:
+        """Right."""
+
+    @property
+    def bottom(self) -> float:
+        """Bottom."""
 
 
 @dataclass(frozen=True, slots=True)

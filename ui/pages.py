@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.readers.pdf_text import PDFIUM_LOCK, read_content
-from ui.marks import Box, find_marks
+from indexer.scanned_words import read_words
+from ui.figures import Figure, draw_figures
+from ui.marks import Box, Placed, find_marks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,7 +29,7 @@ _COLOURS = 64
 @dataclass(frozen=True, slots=True)
 class PageImage:
     """A page as PNG. `page` of `pages` counts from 1; `boxes` are the marks in pixels, `share` what of the quote they
-    cover (0..1: 0 where the page is a scan, or the quote stands elsewhere).
+    cover (0..1: 0 where the quote stands elsewhere, or the page is a scan whose words' places are not kept).
     """
 
     png: bytes
@@ -37,6 +39,7 @@ class PageImage:
     height: int
     boxes: tuple[Box, ...]
     share: float
+    scale: float = 1.0  # pixels to the point
 
 
 class PageImages:
@@ -45,7 +48,7 @@ class PageImages:
     def __init__(self, keep: int = 48) -> None:
         self._keep = keep
         self._lock = threading.Lock()
-        self._made: OrderedDict[tuple[Any, ...], PageImage] = OrderedDict()
+        self._made: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
     def draw(
         self,
@@ -62,11 +65,23 @@ class PageImages:
         when it is no PDF or has none of these pages.
         """
         key = (str(path), tuple(pages), quote, before[-80:], after[:80], width)
+        drawn: PageImage = self._kept(key, lambda: draw_page(path, pages, quote, before, after, width))
+        return drawn
+
+    def figures(self, path: Path, drawn: PageImage) -> tuple[Figure, ...]:
+        """The figures of a page that was drawn, those nearest to its marks first. Raises as `draw`."""
+        key = (str(path), drawn.page, drawn.boxes)
+        by = drawn.scale
+        beside = [(x0 / by, top / by, x1 / by, bottom / by) for x0, top, x1, bottom in drawn.boxes]
+        found: tuple[Figure, ...] = self._kept(key, lambda: draw_figures(path, drawn.page, beside))
+        return found
+
+    def _kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         with self._lock:
             if key in self._made:
                 self._made.move_to_end(key)
                 return self._made[key]
-        made = draw_page(path, pages, quote, before, after, width)
+        made = make()
         with self._lock:
             self._made[key] = made
             while len(self._made) > self._keep:
@@ -92,28 +107,35 @@ def draw_page(
             wanted = [number for number in dict.fromkeys(pages) if 1 <= number <= count]
             if not wanted:
                 raise ValueError(f"{path.name} has no page {', '.join(map(str, pages)) or '0'}; it has {count}")
-            number, boxes, share = _best_page(document, wanted, quote, before, after)
+            number, boxes, share = _best_page(document, path, wanted, quote, before, after)
             page = document[number - 1]
             scale = min(width / page.get_width(), _MOST_PIXELS / max(page.get_width(), page.get_height()))
             image = page.render(scale=scale, may_draw_forms=False).to_pil().convert("RGB")
         finally:
             document.close()
     placed = tuple((x0 * scale, top * scale, x1 * scale, bottom * scale) for x0, top, x1, bottom in boxes)
-    return PageImage(_png(_highlighted(image, placed)), number, count, image.width, image.height, placed, share)
+    return PageImage(_png(_highlighted(image, placed)), number, count, image.width, image.height, placed, share, scale)
 
 
 def _best_page(
-    document: Any, pages: Sequence[int], quote: str, before: str, after: str
+    document: Any, path: Path, pages: Sequence[int], quote: str, before: str, after: str
 ) -> tuple[int, tuple[Box, ...], float]:
     best: tuple[int, tuple[Box, ...], float] = (pages[0], (), 0.0)
     for number in pages if quote else ():
-        page = document[number - 1]
-        marks = find_marks(read_content(page, page.get_textpage()).chars, quote, before, after)
+        marks = find_marks(_placed(document, path, number), quote, before, after)
         if marks.share > best[2]:
             best = (number, marks.boxes, marks.share)
         if marks.share == 1.0:
             break
     return best
+
+
+def _placed(document: Any, path: Path, number: int) -> Sequence[Placed]:
+    """The characters of a page; of a scan, which has none or a few, the words as they were recognised."""
+    page = document[number - 1]
+    chars = read_content(page, page.get_textpage()).chars
+    recognised = read_words(path, number)
+    return recognised or chars
 
 
 def _highlighted(image: Image, boxes: Sequence[Box]) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,6 +13,7 @@ from copilot.errors import CopilotError
 from copilot.types import Answer
 from indexer.errors import IndexerError
 from indexer.types import Chunk, DocumentRecord, Source
+from ui.figures import Figure
 from ui.pages import PageImages
 from ui.passages import chunk_html, passage_html, quote_span
 from ui.render import place_words
@@ -145,13 +147,30 @@ def _page(place: Place, documents: Documents, file: Path, images: PageImages, wo
     alt = escape(f"{place.source.title}, {number}")
     note = ""
     if ocr:
-        note = f'<p class="fc-note">{escape(words("answer.scanned"))}</p>'
+        said = "answer.scanned" if drawn.boxes else "answer.scanned_unmarked"
+        note = f'<p class="fc-note">{escape(words(said))}</p>'
     elif not drawn.boxes:
-        note = f'<p class="fc-note">{escape(words("answer.not_located"))}</p><blockquote>{escape(place.quote)}</blockquote>'
+        note = f'<p class="fc-note">{escape(words("answer.not_located"))}</p>'
+    if not drawn.boxes and place.quote:
+        note += f"<blockquote>{escape(place.quote)}</blockquote>"
     top = max(0.0, (drawn.boxes[0][1] / drawn.height - 0.1) * 100) if drawn.boxes else 0.0
     data = base64.b64encode(drawn.png).decode("ascii")
     return (
-        f'{note}<div class="fc-page" tabindex="0" data-top="{top:.1f}"><img alt="{alt}" width="{drawn.width}" '
-        f'height="{drawn.height}" src="data:image/png;base64,{data}"></div>',
+        f'{note}{figures_html(images.figures(file, drawn), words)}<div class="fc-page" tabindex="0" data-top="{top:.1f}">'
+        f'<img alt="{alt}" width="{drawn.width}" height="{drawn.height}" src="data:image/png;base64,{data}"></div>',
         number,
     )
+
+
+def figures_html(figures: Sequence[Figure], words: Words) -> str:
+    """Figures as thumbnails in a row; a tap shows one large. "" without any."""
+    if not figures:
+        return ""
+    shown = "".join(
+        f'<button type="button" data-fc="figure" data-close="{escape(words("answer.close"))}" title="{escape(words("answer.enlarge"))}">'
+        f'<img alt="{escape(words("answer.figure", number=number, count=len(figures)))}" width="{one.width}" height="{one.height}" '
+        f'src="data:{one.media};base64,{base64.b64encode(one.data).decode("ascii")}"></button>'
+        for number, one in enumerate(figures, 1)
+    )
+    label = escape(words("answer.figures"))
+    return f'<div class="fc-figure-row" role="group" aria-label="{label}"><small>{label}</small>{shown}</div>'

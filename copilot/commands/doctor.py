@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
-from pathlib import Path
 
 from copilot import assemble, terminal
 from copilot.commands.common import DONE, FAILED
 from copilot.config import Settings, SettingsError
 from finetune.errors import FinetuneError
 from indexer.errors import IndexerError, NoIndexError
+from indexer.scanned_words import SUFFIX as WORDS
 
 _PACKAGES = (
     "numpy",
@@ -240,7 +240,8 @@ def _originals(settings: Settings) -> Findings:
         return
     folder = assemble.make_home(settings).documents_folder
     with index:
-        there = {Path(name).name.split(".")[0] for name in os.listdir(folder)} if folder.is_dir() else set()
+        names = [name for name in os.listdir(folder) if not name.endswith(WORDS)] if folder.is_dir() else []
+        there = {name.split(".")[0] for name in names}
         missing = sorted(name for name, sha256 in index.manifest.documents.items() if sha256 not in there)
     if missing:
         yield State.WARNING, f"{len(missing)} originals are missing ({missing[0]}); their citations cannot be opened"

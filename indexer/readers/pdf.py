@@ -127,17 +127,11 @@ def _try_ocr(page: Any, raw: RawPage, limits: ReadLimits, shown: int) -> bool:
         return False
     # A larger sheet has larger print: an A4 page's worth of pixels is enough and keeps memory bounded.
     scale = min(limits.ocr_dpi / 72.0, 12.0 * limits.ocr_dpi / max(raw.width, raw.height, 1.0))
-    image = page.render(scale=scale, grayscale=True).to_pil()
-    pieces, confidence = recognise(image, limits)
-    shrink = (limits.ocr_dpi / 72.0) / scale
-    if shrink != 1.0:
-        for piece in pieces:
-            piece.x0, piece.x1 = piece.x0 * shrink, piece.x1 * shrink
-            piece.top, piece.bottom = piece.top * shrink, piece.bottom * shrink
-    if sum(len(piece.text) for piece in pieces) <= max(shown, 2) or confidence < 0.3:
+    found = recognise(page.render(scale=scale, grayscale=True).to_pil(), scale, limits)
+    if sum(len(piece.text) for piece in found.pieces) <= max(shown, 2) or found.confidence < 0.3:
         return False
-    raw.items = arrange(pieces, [])
-    raw.status, raw.confidence = PageStatus.OCR, confidence
+    raw.items = arrange(found.pieces, [])
+    raw.status, raw.confidence, raw.words = PageStatus.OCR, found.confidence, found.words
     return True
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from indexer.readers.grid import looks_like_header, table_block
 from indexer.readers.pdf_layout import Item, Line, PdfTable
 from indexer.readers.text_tools import LIST_MARKER, SIGNAL_ALONE, heading, is_cjk, join_lines, make_page
-from indexer.types import Block, BlockKind, Page, PageStatus
+from indexer.types import Block, BlockKind, Page, PageStatus, PlacedWord
 
 Outline = tuple[tuple[int, str, int], ...]
 NUMBERED = re.compile(r"^(\d{1,2}(?:[.．]\d{1,2}){0,4})[.．、]?(?:\s+|(?=[\u3400-\u9fff]))(\S.*)$")
@@ -35,6 +35,7 @@ class RawPage:
     items: list[Item] = field(default_factory=list)
     status: PageStatus = PageStatus.TEXT
     confidence: float = 1.0
+    words: tuple[PlacedWord, ...] = ()
 
 
 def build_pages(raw: Sequence[RawPage], outline: Outline) -> tuple[Page, ...]:
@@ -45,7 +46,8 @@ def build_pages(raw: Sequence[RawPage], outline: Outline) -> tuple[Page, ...]:
     carried: _Carried | None = None
     for page in raw:
         blocks, carried = _page_blocks(page, style, carried)
-        pages.append(make_page(page.number, blocks, page.status, page.confidence))
+        made = make_page(page.number, blocks, page.status, page.confidence)
+        pages.append(replace(made, words=page.words) if page.words else made)
         page.items = []
     return tuple(pages)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ PDFIUM_LOCK = threading.RLock()
 
 Box = tuple[float, float, float, float]
 Segment = tuple[float, float, float]  # position across, start, end
+_MOST_PATHS = 20_000
 
 
 @dataclass(slots=True)
@@ -40,6 +42,16 @@ class PageContent:
     images: list[Box] = field(default_factory=list)
     paths: int = 0
     bad_chars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An image or a path. `image_bytes` is the size of an image's data, 0 for a path; `free`: a path that is not made of
+    upright and level lines only."""
+
+    box: Box
+    image_bytes: int
+    free: bool
 
 
 class _Frame:
@@ -121,14 +133,29 @@ def _read_chars(textpage: Any, frame: _Frame, content: PageContent) -> None:
 def _read_objects(page: Any, frame: _Frame, content: PageContent) -> None:
     import pypdfium2.raw as raw
 
-    def walk(count: int, get: Any, matrix: tuple[float, ...] | None, depth: int) -> None:
+    for item, kind, box, matrix in _objects(page, frame):
+        if kind == raw.FPDF_PAGEOBJ_IMAGE:
+            content.images.append(box)
+            continue
+        content.paths += 1
+        if content.paths < _MOST_PATHS:
+            _add_path(raw, item, box, matrix, frame, content)
+
+
+def _objects(page: Any, frame: _Frame) -> Iterator[tuple[Any, int, Box, tuple[float, ...] | None]]:
+    """Every path and image as (object, its type, box on the page, matrix of the forms around it), forms opened."""
+    import pypdfium2.raw as raw
+
+    def walk(
+        count: int, get: Any, matrix: tuple[float, ...] | None, depth: int
+    ) -> Iterator[tuple[Any, int, Box, tuple[float, ...] | None]]:
         left, bottom, right, top = (ctypes.c_float() for _ in range(4))
         for position in range(count):
             item = get(position)
             kind = raw.FPDFPageObj_GetType(item)
             if kind == raw.FPDF_PAGEOBJ_FORM and depth < 4:
                 inner = _multiply(_matrix_of(raw, item), matrix)
-                walk(
+                yield from walk(
                     raw.FPDFFormObj_CountObjects(item),
                     lambda i, f=item: raw.FPDFFormObj_GetObject(f, i),
                     inner,
@@ -141,15 +168,43 @@ def _read_objects(page: Any, frame: _Frame, content: PageContent) -> None:
             corners = (left.value, bottom.value, right.value, top.value)
             if matrix is not None:
                 corners = _apply(matrix, corners)
-            box = frame.box(*corners)
-            if kind == raw.FPDF_PAGEOBJ_IMAGE:
-                content.images.append(box)
-                continue
-            content.paths += 1
-            if content.paths < 20_000:
-                _add_path(raw, item, box, matrix, frame, content)
+            yield item, kind, frame.box(*corners), matrix
 
-    walk(raw.FPDFPage_CountObjects(page.raw), lambda i: raw.FPDFPage_GetObject(page.raw, i), None, 0)
+    return walk(raw.FPDFPage_CountObjects(page.raw), lambda i: raw.FPDFPage_GetObject(page.raw, i), None, 0)
+
+
+def drawn_objects(page: Any) -> Iterator[Drawn]:
+    """The images and visible paths of one open page. The caller holds PDFIUM_LOCK."""
+    import pypdfium2.raw as raw
+
+    frame = _Frame(page)
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    for number, (item, kind, box, _) in enumerate(_objects(page, frame)):
+        if number >= _MOST_PATHS:
+            return
+        if kind == raw.FPDF_PAGEOBJ_IMAGE:
+            yield Drawn(box, int(raw.FPDFImageObj_GetImageDataRaw(item, None, 0)), False)
+        elif raw.FPDFPath_GetDrawMode(item, fill, stroke) and (fill.value or stroke.value):
+            yield Drawn(box, 0, _is_free(raw, item))
+
+
+def _is_free(raw: Any, item: Any) -> bool:
+    """Whether a path has a curve or a slanted line, which rules, boxes and tables have not."""
+    x, y = ctypes.c_float(), ctypes.c_float()
+    last: tuple[float, float] | None = None
+    for i in range(min(raw.FPDFPath_CountSegments(item), 40)):
+        segment = raw.FPDFPath_GetPathSegment(item, i)
+        kind = raw.FPDFPathSegment_GetType(segment)
+        if kind == raw.FPDF_SEGMENT_BEZIERTO:
+            return True
+        raw.FPDFPathSegment_GetPoint(segment, x, y)
+        point = (x.value, y.value)
+        if kind == raw.FPDF_SEGMENT_LINETO and last is not None:
+            across, along = abs(point[0] - last[0]), abs(point[1] - last[1])
+            if min(across, along) > 0.5:
+                return True
+        last = point
+    return False
 
 
 def _add_path(

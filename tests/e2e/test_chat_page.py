@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
+from indexer.readers.limits import ReadLimits
+from indexer.readers.ocr import usable_languages
 from tests.e2e.conftest import ask
 
 E207 = "What should I do when E207 shows up on the press?"
@@ -28,6 +32,30 @@ def test_an_alarm_is_answered_beside_the_page_with_the_words_marked(page):
     page.wait_for_selector("#fc-viewer-box .fc-page img")
     page.click("#fc-viewer-box [data-fc=close]")
     page.wait_for_selector("#fc-viewer-box .fc-empty")
+
+
+def test_the_figure_of_the_cited_page_is_a_thumbnail_that_is_enlarged(page):
+    ask(page, "What are the parts of the press shown in the front view?")
+    thumbnail = page.locator("#fc-viewer-box [data-fc=figure]").first
+    thumbnail.wait_for()
+    small = thumbnail.bounding_box()
+    assert 44 <= small["height"] < 130
+    thumbnail.click()
+    page.wait_for_selector("dialog.fc-enlarged[open]")
+    assert page.locator("dialog.fc-enlarged img").bounding_box()["width"] > 3 * small["width"]
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.fc-enlarged", state="detached")
+    assert thumbnail.evaluate("e => e === document.activeElement")
+
+
+@pytest.mark.skipif(not usable_languages(ReadLimits()), reason="tesseract is not installed, so the scan was not read")
+def test_the_words_are_marked_on_a_scanned_page(page):
+    ask(page, "Test pressure after assembly of the die cushion?")
+    page.wait_for_selector("#fc-viewer-box .fc-page img")
+    assert "Page 20 of 20" in text_of(page, "#fc-viewer-box header")
+    assert text_of(page, "#fc-viewer-box .fc-note") == "Read from a scan: compare with the page."
+    assert float(page.locator("#fc-viewer-box .fc-page").get_attribute("data-top")) > 0  # where the marks begin
+    assert page.locator("#fc-viewer-box blockquote").count() == 0
 
 
 def test_a_procedure_has_its_warnings_first_and_is_ticked_off(page):

@@ -60,6 +60,21 @@ window.fc = (() => {
     window.print();
   }
 
+  // A figure over the whole window; a tap, Escape or the button closes it, and the focus goes back to the thumbnail.
+  function enlarge(button) {
+    const box = document.createElement("dialog");
+    box.className = "fc-enlarged";
+    const shut = document.createElement("button");
+    shut.type = "button";
+    shut.textContent = "✕";
+    shut.setAttribute("aria-label", button.dataset.close);
+    box.append(shut, button.querySelector("img").cloneNode());
+    box.addEventListener("click", () => box.close());
+    box.addEventListener("close", () => { box.remove(); button.focus(); });
+    (document.querySelector(".gradio-container") || document.body).append(box);
+    box.showModal();
+  }
+
   function narrow() { return window.matchMedia("(max-width: 860px)").matches; }
 
   function bind(element, trigger, watch, names) {
@@ -70,6 +85,7 @@ window.fc = (() => {
       if (wanted === "tick") return;
       if (wanted === "copy") return void copy(button);
       if (wanted === "print") return void print(button);
+      if (wanted === "figure") return void enlarge(button);
       const data = { ...button.dataset };
       if (wanted === "down") {
         const box = button.closest(".fc-menu")?.querySelector("textarea");

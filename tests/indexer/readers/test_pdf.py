@@ -204,6 +204,8 @@ def test_scanned_page_is_recognised_or_reported(tmp_path: Path, read: Any) -> No
     if usable_languages(limits):
         assert page.status is PageStatus.OCR and 0.3 < page.confidence <= 1.0
         assert "coupling bolts" in page.text
+        coupling = next(word for word in page.words if word.text == "coupling")
+        assert 150 < coupling.x0 < coupling.x1 < 300 and 90 < coupling.top < coupling.bottom < 125  # in points
         assert report(document).scanned == (1,)
     else:
         assert page.status is PageStatus.NO_TEXT and report(document).no_text == (1,)
