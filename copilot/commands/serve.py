@@ -28,6 +28,8 @@ PAGE = "ui.app:mount_page"
 """What adds the browser page to the application: a function of (app, service) that returns the application. It is
 named and not imported, because this package does not know the one above it."""
 _LAST_ANSWERS_S = 30.0
+_LAST_WORDS_S = 0.5  # in which an answer that is whole reaches its page, where it goes through a queue
+_LAST_REQUESTS_S = 5  # for other requests under way: uploads, lists, pictures of pages
 
 
 class ServeError(CopilotError):
@@ -89,16 +91,21 @@ def run(service: Service, listening: socket.socket, mount_page: Callable[[FastAP
 
     from copilot.http.app import make_app
 
+    app = make_app(service, mount_page)
+
     class Server(uvicorn.Server):
-        """Finishes the answers, then gives what pages keep open a second: that would never end by itself."""
+        """Finishes the answers, then ends the streams that pages keep open: those would never end by themselves."""
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            answering = service.admission.running + service.admission.waiting
             await asyncio.to_thread(service.admission.close, _LAST_ANSWERS_S)
+            if answering:
+                await asyncio.sleep(_LAST_WORDS_S)
+            app.state.ending.set()
             await super().shutdown(sockets)
 
-    app = make_app(service, mount_page)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1,
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_LAST_REQUESTS_S,
         timeout_keep_alive=30, h11_max_incomplete_event_size=64 * 1024, lifespan="on",
     )  # fmt: skip
     server = Server(config)

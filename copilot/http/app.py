@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from copilot.http import chat_completions, faults, feedback, library, questions, sign_in, state, training
 from copilot.http.common import add_error_handlers
+from copilot.http.ending import Ending
 from copilot.http.guard import Guard
 from copilot.service import Service
 
@@ -20,7 +22,8 @@ _THREADS = 128  # of requests that wait for a turn; how many run is the service'
 def make_app(service: Service, mount_page: Callable[[FastAPI], Any] | None = None) -> FastAPI:
     """The application. `mount_page` adds the browser page at "/", behind the API's routes.
 
-    Starting it starts the service, stopping it stops the service. Under `app.state` stand `service` and `users`.
+    Starting it starts the service, stopping it stops the service. Under `app.state` stand `service`, `users`, and
+    `ending`: an asyncio.Event that ends all streams which only wait, see `copilot.http.ending`.
     """
 
     @asynccontextmanager
@@ -37,6 +40,7 @@ def make_app(service: Service, mount_page: Callable[[FastAPI], Any] | None = Non
     )
     app.state.service = service
     app.state.users = service.users
+    app.state.ending = asyncio.Event()
     add_error_handlers(app)
     for module in (questions, library, faults, feedback, training, state, chat_completions, sign_in):
         app.include_router(module.router)
@@ -48,6 +52,7 @@ def make_app(service: Service, mount_page: Callable[[FastAPI], Any] | None = Non
     app.add_middleware(
         Guard, users=service.users, host=server.host, names=server.hosts.split(","), upload_bytes=server.upload_mb << 20
     )
+    app.add_middleware(Ending, begun=app.state.ending)
     return app
 
 

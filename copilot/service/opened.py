@@ -96,10 +96,14 @@ class Library:
             opened.release()
 
     def warm_up(self) -> None:
-        """Load what the first question would wait for."""
-        with self.reading(Role.ADMIN) as reading:
-            for _ in reading.copilot.stream("What is to be done?"):
+        """Load what the first question and the first report of a fault would wait for."""
+        opened = self._take()
+        try:
+            for _ in opened.reading(Role.ADMIN).copilot.stream("What is to be done?"):
                 pass
+            self._recorded.warm_up(opened.base, self.embedder)
+        finally:
+            opened.release()
 
     def refresh(self) -> None:
         """Open anew if something moved, so that no question waits for it."""

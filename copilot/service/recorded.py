@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot import assemble
@@ -76,6 +78,20 @@ class RecordedReports:
         """The reports that the generation does not hold yet."""
         if self.stamp() is None:
             return None
+        return self._laid_over(self.path, base, embedder, lambda texts: self._embedded(texts, embedder))
+
+    def warm_up(self, base: Index, embedder: OnnxEmbedder) -> None:
+        """Load what the first report would wait for: the reader of exports, and the models that fill its columns."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / FILE
+            line = {"report_id": "", **dict.fromkeys(FIELDS, ""), "symptom": "warming up"}
+            path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+            self._laid_over(path, base, embedder, embedder.embed_documents)
+
+    def _laid_over(
+        self, path: Path, base: Index, embedder: OnnxEmbedder, embed: Callable[[Sequence[str]], FloatMatrix]
+    ) -> Addition | None:
+        """The reports of a file, as the view lays them over the generation; None when it has them all."""
         from indexer.errors import ReadError
         from indexer.extract import extract
         from indexer.types import DocumentKind
@@ -84,7 +100,7 @@ class RecordedReports:
         build = assemble.make_build_settings(self._settings)
         try:
             extracted = extract(
-                self.path,
+                path,
                 self._document_id(base),
                 None,
                 DocumentKind.FAULT_REPORT,
@@ -94,8 +110,7 @@ class RecordedReports:
         except ReadError:
             return None
         return addition(
-            base, self.path, extracted, lambda texts: self._embedded(texts, embedder),
-            self._predictors(), build.predict_threshold,
+            base, path, extracted, embed, self._predictors(), build.predict_threshold,
         )  # fmt: skip
 
     def predict(self, symptom: str) -> dict[str, Guess]:

@@ -33,6 +33,7 @@ class Server:
     home: Path
     url: str
     process: subprocess.Popen[str]
+    said: list[str]
 
     def stop(self) -> int:
         """End it as Ctrl-C does; its exit code."""
@@ -65,7 +66,7 @@ def start_server(home: Path, *flags: str) -> Server:
         try:
             with urllib.request.urlopen(f"{found[0]}/api/ready", timeout=5) as answer:
                 if answer.status == 200:
-                    return Server(home, found[0], process)
+                    return Server(home, found[0], process, said)
         except (urllib.error.URLError, OSError):
             pass
         if process.poll() is not None or time.monotonic() > deadline:

@@ -111,6 +111,21 @@ def test_a_recorded_fault_report_is_found_at_once(service):
     assert (counted.total, counted.by_machine["LP-1"].mttr_hours) == (1, 0.5)
 
 
+def test_warming_up_loads_what_a_first_report_needs_and_leaves_no_report(plant_home, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(plant_home, home)
+    service = assemble.make_service(load_settings(home))
+    try:
+        service.warm_up()
+        assert service.recorded._loaded is not None and not service.recorded.folder.exists()
+        before = service.fault_reports(LOCAL, limit=None)
+        service.report_fault({"symptom": "oil leaking at the ram seal", "machine": "HP-200"}, LOCAL)
+        after = service.fault_reports(LOCAL, limit=None)
+        assert len(after) == len(before) + 1 and all("warming" not in (one.report.symptom or "") for one in after)
+    finally:
+        service.close()
+
+
 @pytest.mark.parametrize(
     "fields, said",
     [
