@@ -13,17 +13,18 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.answers import home_with_shared_cache, opened_home
 from benchmarks.common import CACHE, DATA, SEED, product_embedder, product_model, squeezed, text_key
 from benchmarks.reading import shipped_reader
-from copilot.evidence import features, readings
+from copilot.evidence import CONSTANT, FEATURES, features
 from copilot.rerank import ReadingReranker
 from copilot.types import Question
 from finetune.reading import sources
@@ -52,8 +53,7 @@ class Seen:
 
     language: str
     answerable: bool
-    features: tuple[float, ...] | None
-    score: float
+    parts: Mapping[str, float]  # of the evidence; without those of FEATURES where a rule decided
     hits: tuple[tuple[float, float, bool], ...]
 
 
@@ -124,37 +124,56 @@ def see(name: str, files: Sequence[tuple[str, str]], asked: Sequence[Asked], rea
             hits = copilot._retriever.retrieve(understanding, 8)
             read = reranker.order(question.text, understanding.language, hits)
             evidence = copilot._judge.judge(understanding, read)
-            score = evidence.parts.get("words_and_meaning", evidence.score)
-            made = readings(read)
             gold = squeezed(question.gold or "")
             out.append(Seen(
-                understanding.language, question.gold is not None,
-                features(score, *made) if made and evidence.parts.get("coverage") is not None else None, score,
+                understanding.language, question.gold is not None, evidence.parts,
                 tuple((h.score, h.reading.relevance, bool(gold) and gold in squeezed(h.chunk.text)) for h in read if h.reading),
             ))  # fmt: skip
     print(f"  {name}: {len(out)} questions seen", flush=True)
     return out
 
 
-def fit(seen: Sequence[Seen]) -> tuple[list[float], float, bool, str]:
+def fit(seen: Sequence[Seen]) -> tuple[dict[str, float], float, bool, str]:
     """(weights, threshold, whether the reader helps to refuse, what it does) for one language."""
-    from sklearn.linear_model import LogisticRegression
-
-    usable = [s for s in seen if s.features is not None]
-    x, y = np.array([s.features for s in usable]), np.array([s.answerable for s in usable])
-    model = LogisticRegression(fit_intercept=False, class_weight="balanced", C=10.0).fit(x, y)
-    chances = model.predict_proba(x)[:, 1]
+    usable = [s for s in seen if FEATURES.keys() <= s.parts.keys()]
+    x = np.array([[1.0, *features(s.parts).values()] for s in usable])
+    y = np.array([s.answerable for s in usable])
+    weights = signed_logistic(x, y, np.array([0, *FEATURES.values()]))
+    chances = 1 / (1 + np.exp(-x @ weights))
     threshold = float(np.quantile(chances[y], FALSE_REFUSALS))
-    before = np.array([s.score for s in usable])
+    before = np.array([s.parts["words_and_meaning"] for s in usable])
     same = float(np.quantile(before[y], FALSE_REFUSALS))
     with_reader, without = float((chances[~y] < threshold).mean()), float((before[~y] < same).mean())
     told = (
         f"{len(usable)} questions; refused {100 * with_reader:.1f} % of those without an answer at "
         f"{100 * FALSE_REFUSALS:.0f} % false refusals; without the reader {100 * without:.1f} %"
     )
-    weights = [round(float(w), 4) for w in model.coef_[0]]
-    # A weight below 0 says that the fit made use of noise: what is more relevant cannot be less answered.
-    return weights, round(threshold, 4), with_reader >= without + LEAST_GAIN and min(weights[1:]) >= 0, told
+    named = {name: round(float(w), 4) for name, w in zip((CONSTANT, *FEATURES), weights, strict=True)}
+    return named, round(threshold, 4), with_reader >= without + LEAST_GAIN, told
+
+
+def signed_logistic(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.bool_], signs: npt.NDArray[np.int64], penalty: float = 0.01
+) -> npt.NDArray[np.float64]:
+    """Logistic regression, classes balanced, whose weights keep their signs: 1 at least 0, -1 at most 0, 0 free.
+
+    x (n, features), y (n,) -> (features,). A weight against its sign would be noise that the fit made use of.
+    """
+    from scipy.optimize import minimize
+
+    share = np.where(y, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
+    side = np.where(y, 1.0, -1.0)
+
+    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        margin = side * (x @ weights)
+        slope = -side * share / (1 + np.exp(margin))
+        kept = weights * (signs != 0)
+        value = (share * np.logaddexp(0, -margin)).mean() + penalty / 2 * kept @ kept
+        return float(value), x.T @ slope / len(y) + penalty * kept
+
+    bounds = [(None if sign < 1 else 0, None if sign > -1 else 0) for sign in signs]
+    found = minimize(loss, np.zeros(x.shape[1]), jac=True, bounds=bounds, method="L-BFGS-B")
+    return np.asarray(found.x, dtype=np.float64)
 
 
 def best_weight(seen: Sequence[Seen]) -> tuple[float, str]:

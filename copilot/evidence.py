@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,13 @@ from indexer.protocols import Embedder, FloatMatrix
 from indexer.types import ChunkKind, Hit, Stage
 
 THRESHOLD = 0.4
+CONSTANT = "constant"
+# What a calibration weighs -> the sign its weight can only have: what is more relevant cannot be less answered.
+FEATURES = MappingProxyType({
+    "words_and_meaning": 1, "coverage": 1, "meaning": 1, "agreement": 1, "unknown_names": -1, "missing_numbers": -1,
+    "relevance": 1, "answerable": 1,
+})  # fmt: skip
+_PROBABILITIES = frozenset({"relevance", "answerable"})
 _TOP = 5
 _MEANING_TOP = 3  # passages compared with the question by meaning
 _TORN_PAIR = 0.5
@@ -45,32 +53,34 @@ _ASKING = frozenset(stem(word) for word in _ASKING_WORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How likely hits answer, from the score of words and meaning and from what a reader made of them: a logistic regression.
+    """How likely hits answer, from the parts of the score and from what a reader made of the hits: a logistic regression.
 
-    `weights` are, by the question's language, those of (1, score, log-odds of relevance, log-odds of an answer). The result is
-    shifted so that `thresholds` of the language falls on THRESHOLD.
+    `weights` are, by the question's language, those of the constant and of FEATURES by name. The result is shifted so that
+    `thresholds` of the language falls on THRESHOLD.
     """
 
-    weights: Mapping[str, Sequence[float]]
+    weights: Mapping[str, Mapping[str, float]]
     thresholds: Mapping[str, float]
 
     @classmethod
     def of(cls, calibration: Mapping[str, Any]) -> Calibration | None:
-        """From what a reader's version brings; None where the reader was found to be no help."""
-        if not calibration.get("weights"):
+        """From what a reader's version brings; None where the reader was found to be no help, or an older program fitted it."""
+        weights = calibration.get("weights")
+        if not weights or not all(isinstance(mine, Mapping) for mine in weights.values()):
             return None
-        return cls(calibration["weights"], calibration["thresholds"])
+        return cls(weights, calibration["thresholds"])
 
-    def score(self, language: str, score: float, relevance: float, answerable: float) -> float:
+    def score(self, language: str, parts: Mapping[str, float]) -> float:
         """0..1, at THRESHOLD where the calibrated probability is at the language's, which must be one of `weights`."""
-        logit = float(np.dot(self.weights[language], features(score, relevance, answerable)))
+        mine = self.weights[language]
+        logit = mine[CONSTANT] + sum(mine.get(name, 0.0) * value for name, value in features(parts).items())
         shifted = logit - log_odds(self.thresholds[language]) + log_odds(THRESHOLD)
         return float(1 / (1 + np.exp(-shifted)))
 
 
-def features(score: float, relevance: float, answerable: float) -> tuple[float, float, float, float]:
-    """What the regression weighs."""
-    return 1.0, score, log_odds(relevance), log_odds(answerable)
+def features(parts: Mapping[str, float]) -> dict[str, float]:
+    """What the regression weighs, by name, from `Evidence.parts`: probabilities of a model as log-odds, the rest as it is."""
+    return {name: log_odds(parts[name]) if name in _PROBABILITIES else parts[name] for name in FEATURES}
 
 
 def log_odds(probability: float) -> float:
@@ -160,11 +170,14 @@ class EvidenceJudge:
         }  # fmt: skip
         score = max(0.0, min(1.0, score))
         read = readings(hits)
-        if self._calibration is None or understanding.language not in self._calibration.weights or not read:
+        if not read:
             return Evidence(score, parts, missing)
         relevance, answerable = read
         parts |= {"words_and_meaning": score, "relevance": relevance, "answerable": answerable}
-        return Evidence(self._calibration.score(understanding.language, score, relevance, answerable), parts, missing)
+        # Across languages words say nothing, and the calibration has seen no such questions.
+        if self._calibration is None or understanding.language not in self._calibration.weights or not same_language:
+            return Evidence(score, parts, missing)
+        return Evidence(self._calibration.score(understanding.language, parts), parts, missing)
 
     def _weights(self, understanding: Understanding, hits: Sequence[Hit]) -> dict[str, float]:
         past = understanding.form is AnswerForm.HISTORY

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,10 @@ _MOST_OLD = 1_000  # replayed rows that stand in where there is no frozen set
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to train. `fresh` leaves out what the current version learnt; `command` goes on the card."""
+    """What to train. `fresh` leaves out what the current version learnt; `command` goes on the card.
+
+    With `search` above 0 so many settings are tried first, see `finetune.tune`.
+    """
 
     task: str
     rows: tuple[Example, ...]
@@ -48,6 +51,7 @@ class Request:
     fresh: bool = False
     licence: str = "the plant's own data"
     command: str = ""
+    search: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,16 @@ def retrain(
         )
         key = _digest(examples, request.validation, settings)
         work = _work_folder(cache, request.task, key)
+        found: tuple[str, ...] = ()
+        if request.search:
+            from finetune.tune import tune
+
+            tuned = tune(examples, settings, request.search, body, cache, work / "search", say=say, change=change)
+            settings, found = tuned.settings, (tuned.note,)
         fitted = fit_classifier(
             examples, request.validation, settings, body, cache, work=work, say=say, change=change
         )  # fmt: skip
+        fitted = replace(fitted, notes=(*found, *fitted.notes))
         card = _card(request, settings, fitted, current, body, key)
         card["model"] = write_classifier(staged, fitted.parts, fitted.examples, fitted.vectors)
         _write_rows(staged / FROZEN, frozen)

@@ -45,6 +45,9 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, default=0, help="at most so many; by default by the number of rows")
     parser.add_argument("--threads", type=int, default=0, help="cores to use; all by default")
     parser.add_argument("--augment", type=float, metavar="SHARE", help="of the texts, changed anew in every epoch")
+    parser.add_argument(
+        "--search", type=int, default=0, metavar="TRIALS", help="try so many settings first, take the best"
+    )
     parser.add_argument("--fresh", action="store_true", help="do not replay what the current version learnt from")
     parser.add_argument("--new-labels", action="store_true", help="a version with other labels may be promoted")
     parser.add_argument("--licence", default="the plant's own data", help="of the rows, for the card")
@@ -107,6 +110,8 @@ def _run_tagger(settings: Settings, args: argparse.Namespace) -> int:
 
     if args.epochs < 0 or args.threads < 0:
         raise UsageError("--epochs and --threads must be 0 or more")
+    if args.search:
+        raise UsageError("--search is for classifiers; a tagger has no settings to search")
     own = tagger_settings(method=args.method or "full", seed=args.seed, epochs=args.epochs, threads=args.threads)
     outcome = retrain_tagger(
         args.task, args.data, args.validation, own, assemble.make_registry(settings),
@@ -120,8 +125,8 @@ def _run_tagger(settings: Settings, args: argparse.Namespace) -> int:
 def _train_settings(args: argparse.Namespace) -> Any:
     from finetune.recipes import recipe
 
-    if args.epochs < 0 or args.threads < 0:
-        raise UsageError("--epochs and --threads must be 0 or more")
+    if args.epochs < 0 or args.threads < 0 or args.search < 0:
+        raise UsageError("--epochs, --threads and --search must be 0 or more")
     return recipe(
         args.task,
         method=args.method,
@@ -153,8 +158,9 @@ def _request(settings: Settings, args: argparse.Namespace) -> tuple[Request, lis
     elif args.data is None:
         raise UsageError("give --data with the rows to learn from")
     return Request(
-        args.task, tuple(rows), validation, fresh=args.fresh, licence=args.licence, command=_command(args)
-    ), left_out
+        args.task, tuple(rows), validation, fresh=args.fresh, licence=args.licence, command=_command(args),
+        search=args.search,
+    ), left_out  # fmt: skip
 
 
 def _router_rows(settings: Settings) -> list[Example]:
@@ -187,6 +193,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--method", args.method]
     if args.epochs:
         words += ["--epochs", str(args.epochs)]
+    if args.search:
+        words += ["--search", str(args.search)]
     return shlex.join(words)
 
 

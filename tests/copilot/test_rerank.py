@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from fakes_knowledge import FakeKnowledge, chunk
 
-from copilot.evidence import THRESHOLD, Calibration, EvidenceJudge
+from copilot.evidence import FEATURES, THRESHOLD, Calibration, EvidenceJudge
 from copilot.rerank import ReadingReranker
 from copilot.scoring import UnitScorer
 from copilot.short_answer import short_answer
@@ -118,7 +118,13 @@ def test_the_sentence_with_the_marked_answer_gains_and_no_other():
     assert gained["The pressure of the pump is checked."] == pytest.approx(0)
 
 
-CALIBRATION = Calibration({"en": (-1.0, 2.0, 1.0, 0.5), "zh": (0.0, 1.0, 0.0, 0.0)}, {"en": 0.5, "zh": 0.5})
+CALIBRATION = Calibration(
+    {
+        "en": {"constant": -1.0, "words_and_meaning": 2.0, "relevance": 1.0, "answerable": 0.5},
+        "zh": {"constant": 0.0, "words_and_meaning": 1.0},
+    },
+    {"en": 0.5, "zh": 0.5},
+)
 
 
 def test_the_judge_believes_the_reader_as_far_as_it_is_calibrated():
@@ -133,12 +139,15 @@ def test_the_judge_believes_the_reader_as_far_as_it_is_calibrated():
 
 
 def test_the_calibrated_threshold_falls_on_the_judges():
-    at = Calibration({"en": (0.0, 0.0, 1.0, 0.0)}, {"en": 0.3})
-    assert at.score("en", 0.0, 0.3, 0.0) == pytest.approx(THRESHOLD)
+    at = Calibration({"en": {"constant": 0.0, "relevance": 1.0}}, {"en": 0.3})
+    parts = dict.fromkeys(FEATURES, 0.0) | {"relevance": 0.3}
+    assert at.score("en", parts) == pytest.approx(THRESHOLD)
+    assert at.score("en", parts | {"relevance": 0.6}) > THRESHOLD
+    assert Calibration.of({"weights": {"en": [0.0, 1.0, 1.0, 1.0]}, "thresholds": {"en": 0.5}}) is None
     assert Calibration.of({}) is None and Calibration.of({"weights": {}, "thresholds": {}}) is None
     understanding = understand("which pressure for the pump")
     read = ReadingReranker(WordReader("60 bar")).order("q", "en", hits("Set the pump pressure to 60 bar."))
-    other = EvidenceJudge(calibration=Calibration({"zh": (0.0, 1.0, 0.0, 0.0)}, {"zh": 0.5}))
+    other = EvidenceJudge(calibration=Calibration({"zh": {"constant": 0.0}}, {"zh": 0.5}))
     assert other.judge(understanding, read) == EvidenceJudge().judge(understanding, read)
 
 
