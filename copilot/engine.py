@@ -157,7 +157,8 @@ class Copilot:
             cited.extend(piece.citations)
             yield piece
         if status is AnswerStatus.ANSWERED and cited:
-            yield from about_sources(understanding.language, cited, hits)
+            chunks = list(self._cited(cited, hits).values())
+            yield from about_sources(understanding.language, cited, chunks, hits, understanding.subject)
 
     def _write(self, understanding: Understanding, hits: Sequence[Hit], status: AnswerStatus) -> Iterator[Piece]:
         language = understanding.language

@@ -1,8 +1,8 @@
 """Does the evidence bear on the question? A transparent score, so that "the documents do not say" is a decision.
 
 score = coverage and meaning, averaged by how much each can know, plus a little where word search and meaning agree,
-minus what is missing: a code or number asked for that the hits lack, and names nobody in the hits has heard of. Each
-part is in `Evidence.parts`.
+minus what is missing: a code or number asked for that the hits lack, names nobody in the hits has heard of, and a kind of
+machine that stands nowhere. Where a question names a machine by its kind, passages of other machines count less. Each part is in `Evidence.parts`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from copilot.kinds import is_of_another, speaks_of
 from copilot.protocols import Rarity
 from copilot.scoring import GENERIC, HISTORY_WORDS, is_about_the_past, term_weights
-from copilot.types import Evidence, Understanding
+from copilot.types import Evidence, Subject, Understanding
 from finetune.types import AnswerForm
 from indexer.analysis import fold, is_chinese, stem, tokens
 from indexer.chunk import embedding_text
@@ -37,6 +38,8 @@ _MEANING_TOP = 3  # passages compared with the question by meaning
 _TORN_PAIR = 0.5
 _WORDS_SAY = 0.55  # share of the words in the score, the rest being the meaning's
 _UNREAD_CHINESE_SAY = 0.75  # the same for a Chinese question when the encoder knows no Chinese
+_OF_ANOTHER = 0.8  # what a passage of another machine is worth that has the kind asked about as a part, or mentions it
+_UNHELD = 0.999  # rarity from which no passage holds a word
 _PROPER = re.compile(r"(?<![.!?。]\s)(?<!^)\b[A-Z][a-z]{2,}\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # The last characters of Chinese words for equipment: one that no hit holds names a thing that is not in the plant.
@@ -148,6 +151,12 @@ class EvidenceJudge:
         everywhere = set().union(*bags)
         missing = tuple(term for term in weights if term not in everywhere and weights[term] > 0)
         cosines = self._cosines(understanding, top[:_MEANING_TOP])
+        subject = understanding.subject
+        if subject is not None and subject.known:
+            shares = [_OF_ANOTHER if is_of_another(subject, hit.chunk) else 1.0 for hit in top]
+            coverages = [share * one for share, one in zip(shares, coverages, strict=True)]
+            coverage = max(coverages)
+            cosines = [share * one for share, one in zip(shares, cosines, strict=False)]
         meaning = max(0.0, min(1.0, (max(cosines) - self._floor) / (self._full - self._floor))) if cosines else 0.0
         same_language = any(is_chinese(hit.chunk.text) == (understanding.language == "zh") for hit in top)
         say = self._chinese_say if understanding.language == "zh" else _WORDS_SAY
@@ -161,6 +170,8 @@ class EvidenceJudge:
         )
         unknown = self._unknown_names(understanding, missing) if same_language else 0.0
         if meaning < _SURELY_MEANT and any(term in _EQUIPMENT for term in missing) and same_language:
+            unknown = 1.0
+        if subject is not None and self._is_unheard_of(subject, hits):
             unknown = 1.0
         numbers = _missing_numbers(understanding, top) if same_language else 0.0
         score += 0.05 * agree - 0.25 * unknown - 0.2 * numbers
@@ -191,7 +202,7 @@ class EvidenceJudge:
 
     def _torn(self, term: str) -> bool:
         """Whether a pair of Chinese characters stands nowhere in the index: mostly the end of one word and the next."""
-        return len(term) == 2 and is_chinese(term) and self._rarity is not None and self._rarity(term) > 0.999
+        return len(term) == 2 and is_chinese(term) and self._rarity is not None and self._rarity(term) > _UNHELD
 
     def _cosines(self, understanding: Understanding, top: Sequence[Hit]) -> list[float]:
         if self._embedder is None:
@@ -202,6 +213,12 @@ class EvidenceJudge:
         # All as questions: that path is made for a few texts, the other one for bulk.
         vectors = self._embedder.embed_questions([understanding.text, *(embedding_text(hit.chunk) for hit in top)])
         return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
+
+    def _is_unheard_of(self, subject: Subject, hits: Sequence[Hit]) -> bool:
+        """Whether no document is about the kind of machine asked about, and none has a word for it."""
+        if subject.known or self._rarity is None or any(speaks_of(subject, hit.chunk) for hit in hits):
+            return False
+        return not any(all(self._rarity(token) <= _UNHELD for token in tokens(word)) for word in subject.also)
 
     def _unknown_names(self, understanding: Understanding, missing: Sequence[str]) -> float:
         """Share of the proper names in the question, 0..1, that no hit holds."""

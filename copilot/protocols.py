@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from copilot.types import Evidence, Piece, Understanding
-from indexer.types import Chunk, CodeMatch, Hit, Manifest, WarningNote
+from indexer.types import Chunk, CodeMatch, Hit, Manifest, Opening, WarningNote
 
 if TYPE_CHECKING:
     from copilot.prompt import Message
@@ -43,6 +43,10 @@ class Knowledge(Protocol):
         ...
 
     def machines(self) -> list[str]: ...
+
+    def openings(self) -> list[Opening]:
+        """How each manual begins."""
+        ...
 
 
 class Retriever(Protocol):

@@ -17,8 +17,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from copilot.types import Understanding
-from indexer.analysis import is_chinese, question_tokens
+from copilot.kinds import is_of_another, speaks_of
+from copilot.types import Subject, Understanding
+from indexer.analysis import is_chinese, question_tokens, tokens
 from indexer.chunk import is_heading_alone
 from indexer.lexical_index import top
 from indexer.protocols import Embedder
@@ -42,6 +43,7 @@ class RetrieveSettings:
     heading_alone_weight: float = 0.6  # a heading with nothing under it answers nothing
     spare: int = 16  # chunks read beyond those wanted, for what the weight above moves down
     code_hits: int = 6
+    beside_subject_weight: float = 0.85  # of passages that are not of the kind of machine a question names
     report_share: float = 0.5  # of the hits of a plain search, at most, while manuals have any to offer
     max_question_tokens: int = 128
 
@@ -64,7 +66,7 @@ class HybridRetriever:
         """Up to k hits for an understood question; its route's plan weighs the collections against each other."""
         weights = {kind: understanding.plan.weights.get(kind.value, 1.0) for kind in DocumentKind}
         machine = understanding.machine if understanding.machine_known else None
-        return self._search(understanding.text, k, machine, understanding.codes, weights)
+        return self._search(understanding.text, k, machine, understanding.codes, weights, understanding.subject)
 
     def search(self, question: str, k: int, machine: str | None = None) -> list[Hit]:
         """Up to k hits for a question as written, over all collections alike."""
@@ -89,10 +91,11 @@ class HybridRetriever:
         machine: str | None,
         codes: Sequence[CodeMatch],
         weights: Mapping[DocumentKind, float],
+        subject: Subject | None = None,
     ) -> list[Hit]:
         found = self._code_hits(codes)[: min(k, self._settings.code_hits)]
         taken = {chunk.id for chunk, _ in found}
-        for chunk, score in self._fused(question, k + len(taken), machine, weights):
+        for chunk, score in self._fused(question, k + len(taken), machine, weights, subject):
             if len(found) >= k:
                 break
             if chunk.id not in taken:
@@ -116,12 +119,20 @@ class HybridRetriever:
         return out
 
     def _fused(
-        self, question: str, k: int, machine: str | None, weights: Mapping[DocumentKind, float]
+        self,
+        question: str,
+        k: int,
+        machine: str | None,
+        weights: Mapping[DocumentKind, float],
+        subject: Subject | None = None,
     ) -> list[tuple[Chunk, float]]:
         """(chunk, score in 0..1) of the fusion, best first."""
         settings = self._settings
         kinds = [k for k in ChunkKind if weights.get(_collection(k), 1.0) > 0]
         allowed = self._index.allowed(machine, kinds if len(kinds) < len(ChunkKind) else None)
+        of_subject = self._of_subject(subject)
+        if subject is not None and of_subject is not None:
+            allowed = self._without_others(allowed, subject, of_subject)
         words = question_tokens(question)[: settings.max_question_tokens]
         lexical = self._index.lexical.scores(words)
         vector = self._embedder.embed_questions([question])
@@ -143,17 +154,50 @@ class HybridRetriever:
             [weights.get(_collection(kind), 1.0) for kind in self._index.kinds_at(positions)], dtype=np.float32
         )
         score, foreign = score * kinds_there, foreign * kinds_there
-        order = np.lexsort((positions, -score))[: k + settings.spare]
+        spare = settings.spare
+        if of_subject is not None:
+            of_it = np.where(np.isin(positions, of_subject), np.float32(1), np.float32(settings.beside_subject_weight))
+            score, foreign, spare = score * of_it, foreign * of_it, 3 * spare
+        order = np.lexsort((positions, -score))[: k + spare]
         if settings.foreign_weight:
             order = np.union1d(order, np.lexsort((positions, -foreign))[: settings.foreign_candidates])
         chunks = self._index.chunks_at([int(p) for p in positions[order]])
         found = []
         for chunk, at in zip(chunks, order.tolist(), strict=True):
+            if subject is not None and is_of_another(subject, chunk) and not speaks_of(subject, chunk):
+                continue
             value = max(score[at], foreign[at]) if is_chinese(chunk.text) != chinese else score[at]
             found.append(
                 (chunk, float(value) * (settings.heading_alone_weight if is_heading_alone(chunk) else 1.0), at)
             )
         return [(chunk, value) for chunk, value, _ in sorted(found, key=lambda row: (-row[1], positions[row[2]]))[:k]]
+
+    def _of_subject(self, subject: Subject | None) -> npt.NDArray[np.int64] | None:
+        """Positions that belong to the kind of machine a question names; None when it names none that there is."""
+        if subject is None or not subject.known:
+            return None
+        return self._index.positions_of_documents(subject.documents, subject.machines)
+
+    def _without_others(
+        self, allowed: npt.NDArray[np.int64] | None, subject: Subject, of_subject: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """What is allowed without the passages of other machines in which no word for the kind asked about stands.
+
+        A hard filter would lose the compressor of a truck to the manual of the plant's compressor.
+        """
+        index = self._index
+        if allowed is None:
+            allowed = index.allowed(None, list(ChunkKind))
+            assert allowed is not None
+        machines = [name for name in index.machines() if name not in subject.machines] if subject.machines else []
+        others = index.positions_of_documents(subject.others, machines)
+        speak = np.zeros(len(others), dtype=bool)
+        for word in subject.also:
+            parts = [token for token in tokens(word) if len(token) > 1]
+            if parts:
+                speak |= np.all([index.lexical.scores([part])[others] > 0 for part in parts], axis=0)
+        silent = np.setdiff1d(others[~speak], of_subject, assume_unique=True)
+        return np.setdiff1d(allowed, silent, assume_unique=True)
 
     def _say_of_words(self, words: Sequence[str], best: float, enough: float) -> float:
         """How much the word search may say, 0..1: less when even its best hit shares little with the question.

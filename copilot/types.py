@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from copilot.period import Period
 from finetune.types import AnswerForm, RetrievalPlan, RouteDecision
 from indexer.types import CodeMatch, Hit, Source
 
@@ -54,6 +55,31 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """Machines that a question names by their kind ("the press", 空压机) rather than by name.
+
+    `words` are those of the question, `also` the words that stand for the same kinds. `machines` and `documents` are of
+    that kind (both empty: the question names a kind that no document is of); `others` are documents of other machines.
+    """
+
+    words: tuple[str, ...]
+    also: tuple[str, ...]
+    machines: tuple[str, ...] = ()
+    documents: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> bool:
+        """Whether any document or fault report is of that kind."""
+        return bool(self.machines or self.documents)
+
+    @property
+    def machine(self) -> str | None:
+        """The one machine it is, if it is one."""
+        return self.machines[0] if len(self.machines) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
 class Understanding:
     """A question, understood.
 
@@ -62,7 +88,8 @@ class Understanding:
     `topic` are the words that say what the question is about, its own or those of the turn it goes on from; it goes on
     from an earlier turn when `follows`. `codes` are the registry entries the question names, best first; `unknown_codes` those written codes no document
     has, `suggestions` (written, existing code) pairs one slip apart. `machine` limits the search; it is spelled as in
-    the index when `machine_known`. `terms` are the question's informative tokens (see indexer.analysis), those that
+    the index when `machine_known`; where only its kind is named, `subject` says which machines that can be: their passages
+    go first, and those of other machines count only as far as they speak of that kind. `terms` are the question's informative tokens (see indexer.analysis), those that
     name the machine left out.
     """
 
@@ -97,6 +124,14 @@ class Understanding:
 
     topic: str = ""
     follows: bool = False
+    subject: Subject | None = None
+    period: Period | None = None
+    """The period of time it names, as days; what a question about the past is limited to."""
+
+    @property
+    def about(self) -> str | None:
+        """The machine asked about: named, or the only one of the kind named."""
+        return self.machine or (self.subject.machine if self.subject is not None else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
+from functools import cached_property
 
 from copilot.errors import QuestionError
 from copilot.followup import Resolved, resolve
+from copilot.kinds import KindFinder
+from copilot.period import Period, find_period
 from copilot.protocols import Knowledge
 from copilot.safety import asks_to_defeat
-from copilot.types import Question, Understanding
+from copilot.types import Question, Subject, Understanding
 from finetune.protocols import Router
 from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan, Route, RouteDecision
 from indexer.analysis import fold, is_chinese, question_tokens
@@ -26,17 +30,32 @@ class Understander:
     """Reads questions with the help of the index and a router.
 
     `routes` are those the router was made with: they say what is searched and how answered. A decision below
-    `confident` leaves both open: every collection is searched, and the evidence decides the form.
+    `confident` leaves both open: every collection is searched, and the evidence decides the form. `today` is the day
+    that "last month" is counted from.
     """
 
     def __init__(
-        self, knowledge: Knowledge, router: Router, routes: Sequence[Route], *, confident: float = 0.4, open_k: int = 10
+        self,
+        knowledge: Knowledge,
+        router: Router,
+        routes: Sequence[Route],
+        *,
+        confident: float = 0.4,
+        open_k: int = 10,
+        today: Callable[[], date] = date.today,
     ) -> None:
         self._knowledge = knowledge
         self._router = router
         self._routes = {route.name: route for route in routes}
         self._confident = confident
         self._open_plan = RetrievalPlan(k=open_k)
+        self._today = today
+
+    @cached_property
+    def _kinds(self) -> KindFinder:
+        """Made when the first question comes; the index it is made from does not change."""
+        knowledge = self._knowledge
+        return KindFinder(knowledge.openings(), knowledge.machines(), knowledge.fault_reports.descriptions())
 
     def understand(self, question: Question) -> Understanding:
         """Raise QuestionError when there is nothing to understand or far too much of it."""
@@ -53,8 +72,15 @@ class Understander:
         decision = self._router.route(text)
         if resolved.follows is not None and decision.route == OUT_OF_SCOPE != resolved.follows.route:
             decision = replace(decision, route=resolved.follows.route)  # "how long does that take?" alone says nothing
+        period = find_period(text, self._today())
+        if _counts_the_past(text, period) and self._knowledge.fault_reports.total():
+            decision = self._of_form(AnswerForm.HISTORY, decision)
         plan, form, sure = self._plan(decision)
-        codes, suggestions = self._codes(text, machine)
+        subject = self._kinds.subject(text) if machine is None else None
+        cared_for = list(subject.words) if subject is not None and subject.known else []
+        if period is not None and form is AnswerForm.HISTORY:
+            cared_for.append(period.words)
+        codes, suggestions = self._codes(text, machine, subject)
         written = {match.written for match in codes}
         return Understanding(
             question=question,
@@ -69,16 +95,25 @@ class Understander:
             suggestions=suggestions,
             machine=machine,
             machine_known=known,
-            terms=_terms(text, mentioned),
+            terms=_terms(text, mentioned, cared_for),
             unsafe=asks_to_defeat(text) or asks_to_defeat(asked, resolved.topic if resolved.follows else ""),
             topic=resolved.topic,
             follows=resolved.follows is not None,
+            subject=subject,
+            period=period,
         )
 
     def _resolved(self, text: str, question: Question) -> Resolved:
         """The question with what it leaves out, filled in from the turns before it."""
         machines = self._knowledge.machines() if question.earlier else []
         return resolve(text, question.earlier, find_machine(text, machines), machines)
+
+    def _of_form(self, form: AnswerForm, decision: RouteDecision) -> RouteDecision:
+        """The decision for the route that answers in this form, as sure as it must be; unchanged where there is none."""
+        name = next((route.name for route in self._routes.values() if route.form is form), None)
+        if name is None or name == decision.route:
+            return decision
+        return replace(decision, route=name, confidence=max(decision.confidence, self._confident))
 
     def _plan(self, decision: RouteDecision) -> tuple[RetrievalPlan, AnswerForm, bool]:
         route = self._routes.get(decision.route)
@@ -88,10 +123,20 @@ class Understander:
             return self._open_plan, route.form, True
         return route.plan, route.form, True
 
-    def _codes(self, text: str, machine: str | None) -> tuple[tuple[CodeMatch, ...], tuple[tuple[str, str], ...]]:
-        """Matches, and suggestions for slips. "F-207" where only E-207 exists is a suggestion, not a match."""
+    def _codes(
+        self, text: str, machine: str | None, subject: Subject | None
+    ) -> tuple[tuple[CodeMatch, ...], tuple[tuple[str, str], ...]]:
+        """Matches, and suggestions for slips. "F-207" where only E-207 exists is a suggestion, not a match.
+
+        What the machines of a kind define goes before what others do: alarm 204 "on the press" is the press's.
+        """
         matches, suggestions = [], list(self._knowledge.suggest_codes(text, machine))
-        for match in self._knowledge.lookup_codes(text, machine):
+        found = self._knowledge.lookup_codes(text, machine)
+        if subject is not None and subject.known:
+            own = self._knowledge.lookup_codes(text, subject.machine) if subject.machine else found
+            own = [match for match in own if match.entry.document_id in subject.documents]
+            found = own if any(match.entry.definition for match in own) else found
+        for match in found:
             if match.level == 4 and normal_forms(match.written).family is None:
                 suggestions.append((match.written, match.entry.code))
             else:
@@ -223,6 +268,11 @@ def _unknown_codes(text: str, matched: set[str], machines: Sequence[str]) -> tup
     return tuple(dict.fromkeys(out))
 
 
+_HAPPENED = re.compile(
+    r"\b(?:faults?|failures?|fail(?:ed)?|breakdowns?|broke(?:n)?|stopp?(?:ed|ages?)?|repair(?:s|ed)?|downtime|incidents?|work orders?|"
+    r"(?:fault )?reports?|alarms?|happen(?:ed)?)\b|故障|坏[了过]|停机|维修|修[了过]|报修|报警|发生",
+    re.IGNORECASE,
+)
 _FRAME = re.compile(
     r"\b(?:what|which) (?:special )?(?:tools?|parts?|materials?|equipment)\b(?=.*\b(?:need|required?|necessary|use|used)\b)|"
     r"(?:需要|要用|用到?|准备)(?:什么|哪些)(?:工具|备件|材料)|"
@@ -232,9 +282,25 @@ _FRAME = re.compile(
 )
 
 
-def _terms(text: str, mentioned: str) -> tuple[str, ...]:
-    """The informative tokens of a question; what names its machine is a filter already."""
+def _counts_the_past(text: str, period: Period | None) -> bool:
+    """Whether a question is about what happened in a period: "how many faults last month" wants no value of a manual."""
+    return period is not None and bool(_HAPPENED.search(text))
+
+
+def _without_words(text: str, words: Sequence[str]) -> str:
+    """A text with some of its words blanked; pairs of Chinese characters across them are none then."""
+    for one in filter(None, words):
+        text = re.sub(re.escape(one), " ", text, flags=re.IGNORECASE)
+    return text
+
+
+def _terms(text: str, mentioned: str, cared_for: Sequence[str] = ()) -> tuple[str, ...]:
+    """The informative tokens of a question; what names its machine is a filter already, as are words `cared_for`."""
     text = _FRAME.sub(" ", text)  # what is asked for, not what the question is about
     named = set(question_tokens(mentioned)) if mentioned else set()
-    kept = tuple(token for token in question_tokens(text) if token not in named)
+    kept = tuple(
+        token
+        for token in question_tokens(_without_words(text, cared_for))
+        if token not in named and any(map(str.isalnum, token))
+    )
     return kept or tuple(question_tokens(text))

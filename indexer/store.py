@@ -14,7 +14,7 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from indexer.types import (
     DocumentRecord,
     ExtractionReport,
     Manifest,
+    Opening,
     Source,
     WarningNote,
 )
@@ -206,6 +207,26 @@ class Index:
         """All chunks of a document in reading order; empty when there is none."""
         rows = self._rows("SELECT * FROM chunks WHERE document_id = ? ORDER BY position", [document_id])
         return [self._chunk(row) for row in rows]
+
+    def openings(self) -> list[Opening]:
+        """How each manual begins, in the order of their ids; those without any text are left out."""
+        rows = self._rows(
+            "SELECT c.* FROM chunks c JOIN (SELECT MIN(position) AS first FROM chunks WHERE kind <> ? GROUP BY document_id)"
+            " ON c.position = first ORDER BY c.document_id",
+            [ChunkKind.FAULT_REPORT.value],
+        )
+        return [Opening(chunk.source, chunk.heading, chunk.text) for chunk in map(self._chunk, rows)]
+
+    def positions_of_documents(
+        self, document_ids: Collection[str], machines: Collection[str] = ()
+    ) -> npt.NDArray[np.int64]:
+        """The sorted positions of these documents' chunks, and of these machines' fault reports in any document."""
+        rows = self._rows(
+            "SELECT position FROM chunks WHERE document_id IN (SELECT value FROM json_each(?))"
+            " OR (kind = ? AND machine IN (SELECT value FROM json_each(?))) ORDER BY position",
+            [json.dumps(sorted(document_ids)), ChunkKind.FAULT_REPORT.value, json.dumps(sorted(machines))],
+        )
+        return np.array([row["position"] for row in rows], dtype=np.int64)
 
     def neighbours(self, chunk: Chunk, before: int = 1, after: int = 1) -> list[Chunk]:
         """The chunks around one in its document, itself included, in reading order."""

@@ -211,6 +211,15 @@ class CodeMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """How a manual begins: its source, and the headings and text of its first chunk."""
+
+    source: Source
+    heading: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WarningNote:
     """A DANGER/WARNING/CAUTION/NOTICE (危险/警告/小心/注意) as printed, bound to the section it stands in.
 

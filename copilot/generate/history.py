@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from copilot.generate.quoting import Quoter, report_piece
+from copilot.period import Period
 from copilot.protocols import Knowledge
 from copilot.scoring import Candidate, is_about_the_past
 from copilot.types import Piece, Understanding
@@ -25,22 +27,30 @@ _DOWNTIME = re.compile(r"\bdowntime\b|\bdown for\b|\bhours lost\b|停机(?:时�
 _LAST = re.compile(
     r"\b(?:last time|the last (?:one|repair|fault|report)|latest|most recent(?:ly)?)\b|上(?:一)?次|最近一次|上回"
 )
-_PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/.年]\s?(0?[1-9]|1[0-2])(?!\d))?")
 
 
 @dataclass(frozen=True, slots=True)
 class _Filter:
-    """What a question limits the records by; `subject` says it in words."""
+    """What a question limits the records by; `machines` where it names a kind of which there are several."""
 
     machine: str | None
     code: str | None
     component: str | None
     failure_mode: str | None
-    since: str | None
+    period: Period | None
+    machines: tuple[str, ...] = ()
 
     @property
     def named(self) -> bool:
-        return any((self.machine, self.code, self.component, self.failure_mode, self.since))
+        return any((self.machine, self.machines, self.code, self.component, self.failure_mode, self.period))
+
+    @property
+    def since(self) -> date | None:
+        return self.period.since if self.period else None
+
+    @property
+    def until(self) -> date | None:
+        return self.period.until if self.period else None
 
 
 def answer_history(
@@ -52,10 +62,10 @@ def answer_history(
     records = _records(table, limits) if limits.named else []
     text = understanding.text.casefold()
     if records or (limits.named and table.total()):
-        yield quoter.frame(_counted(understanding, limits, records))
-    if records and _MOST.search(text):
+        yield quoter.frame(_counted(understanding, limits, records, table))
+    if records and _MOST.search(text) and not limits.machines:
         yield from _pareto(understanding, table, limits, quoter)
-    if _RELIABILITY.search(text) and (line := _reliability(understanding, table, limits)):
+    if _RELIABILITY.search(text) and not limits.machines and (line := _reliability(understanding, table, limits)):
         yield quoter.frame(line)
     if limits.named and not records:
         return
@@ -67,7 +77,7 @@ def last_repair(understanding: Understanding, knowledge: Knowledge, quoter: Quot
     """What fixed the code asked for last time, on the machine whose code it is, from the newest report that says so."""
     best = next((match.entry for match in understanding.codes if match.entry.definition), None)
     if best is not None:
-        machine = understanding.machine or best.machine
+        machine = understanding.about or best.machine
         for record in knowledge.fault_reports.records(machine=machine, code=best.code, limit=20):
             chunk = knowledge.chunk(record.chunk_id) if record.report.action else None
             if chunk is not None:
@@ -85,16 +95,16 @@ def _limits(understanding: Understanding, table: FaultReportTable) -> _Filter:
     code = understanding.codes[0].entry.code if understanding.codes else None
     if code is None and understanding.unknown_codes:
         code = understanding.unknown_codes[0]
-    period = _PERIOD.search(understanding.text) if table.total() else None
-    since = None
-    if period and (code is None or period[0] not in code) and period[0] not in (understanding.machine or ""):
-        since = period[1] + (f"-{int(period[2]):02d}" if period[2] else "")
+    period = understanding.period if table.total() else None
+    if period and period.written and period.written in f"{code or ''} {understanding.about or ''}":
+        period = None  # "alarm 2023" names a code
     return _Filter(
-        understanding.machine,
+        understanding.about,
         code,
         _named(understanding, table, "component"),
         _named(understanding, table, "failure_mode"),
-        since,
+        period,
+        () if understanding.about or understanding.subject is None else understanding.subject.machines,
     )
 
 
@@ -102,7 +112,7 @@ def _named(understanding: Understanding, table: FaultReportTable, by: By) -> str
     """The longest name of a group that the question holds as words."""
     text = fold(understanding.text)
     found = []
-    for line in table.count(by, machine=understanding.machine):
+    for line in table.count(by, machine=understanding.about):
         name = fold(line.key).strip()
         if len(name) < 2:
             continue
@@ -117,20 +127,33 @@ def _named(understanding: Understanding, table: FaultReportTable, by: By) -> str
 
 
 def _records(table: FaultReportTable, limits: _Filter) -> list[StoredReport]:
-    return table.records(
+    found = table.records(
         machine=limits.machine, code=limits.code, component=limits.component, failure_mode=limits.failure_mode,
-        since=limits.since, until=limits.since, limit=None,
+        since=limits.since, until=limits.until, limit=None,
     )  # fmt: skip
+    return [one for one in found if one.report.machine in limits.machines] if limits.machines else found
 
 
-def _counted(understanding: Understanding, limits: _Filter, records: Sequence[StoredReport]) -> str:
+def _counted(
+    understanding: Understanding, limits: _Filter, records: Sequence[StoredReport], table: FaultReportTable
+) -> str:
     language = understanding.language
-    parts = [limits.machine, limits.component, limits.failure_mode, limits.since]
+    parts = [
+        limits.machine,
+        *limits.machines,
+        limits.component,
+        limits.failure_mode,
+        _in_words(language, limits.period),
+    ]
     if limits.code:
         parts.append(say(language, "code", code=limits.code))
     subject = say(language, "comma").join(part for part in parts if part)
     if not records:
-        return say(language, "no_reports", subject=subject)
+        line = say(language, "no_reports", subject=subject)
+        there = table.mtbf_mttr(limits.machine)
+        if limits.period and there.first:  # nothing in the period asked for: which one is there
+            line += say(language, "reports_run", first=there.first, last=there.last)
+        return line
     line = say(language, "report" if len(records) == 1 else "reports", count=len(records), subject=subject)
     if records[0].report.date:
         line += say(language, "last_on", date=records[0].report.date)
@@ -140,18 +163,26 @@ def _counted(understanding: Understanding, limits: _Filter, records: Sequence[St
     return line + say(language, "stop")
 
 
+def _in_words(language: str, period: Period | None) -> str:
+    """A period as the answer names it: as reports write it, or with its first and last day."""
+    if period is None or period.written:
+        return period.written if period else ""
+    key = "span" if period.since and period.until else "span_since" if period.since else "span_until"
+    return say(language, key, since=period.since, until=period.until)
+
+
 def _pareto(understanding: Understanding, table: FaultReportTable, limits: _Filter, quoter: Quoter) -> Iterator[Piece]:
     language = understanding.language
     groups: tuple[By, ...] = ("code", "failure_mode", "component")
     for by in groups:
-        lines = table.count(by, machine=limits.machine, since=limits.since, until=limits.since)[:3]
+        lines = table.count(by, machine=limits.machine, since=limits.since, until=limits.until)[:3]
         if lines:
             listed = say(language, "comma").join(f"{line.key} ({line.reports})" for line in lines)
             yield quoter.frame(say(language, "most", by=say(language, f"by_{by}"), list=listed) + say(language, "stop"))
 
 
 def _reliability(understanding: Understanding, table: FaultReportTable, limits: _Filter) -> str:
-    found = table.mtbf_mttr(limits.machine)
+    found = table.mtbf_mttr(limits.machine, limits.since, limits.until)
     if found.mtbf_days is None and found.mttr_hours is None:
         return ""
     words = {
@@ -179,7 +210,7 @@ def _chunks(
         if chunk.kind is ChunkKind.FAULT_REPORT and (not limits.named or chunk.id in allowed):
             best[chunk.id] = best.get(chunk.id, 0.0) + candidate.overlap
             chunks[chunk.id] = chunk
-    names = " ".join(filter(None, (limits.machine, limits.code, limits.component, limits.failure_mode, limits.since)))
+    names = " ".join(filter(None, (limits.machine, limits.code, limits.component, limits.failure_mode)))
     said = fold(names)
     topics = [
         term for term in understanding.terms if term not in said and not term.isdigit() and not is_about_the_past(term)

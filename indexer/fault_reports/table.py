@@ -63,6 +63,11 @@ _COLUMNS = (
     "document_id, chunk_id, row, report_id, date, machine, machine_key, component, component_key, code, code_key, "
     "symptom, cause, action, failure_mode, failure_mode_key, downtime_hours, cost, extra"
 )
+_DESCRIBES = re.compile(
+    r"description|designation|\btype\b|\bkind\b|(?:machine|equipment|asset|object).?name|名称|类型|描述|类别",
+    re.IGNORECASE,
+)
+_LONGEST_DESCRIPTION = 60
 _PERIOD = re.compile(r"^\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?$")
 
 NormaliseCode = Callable[[str], str]
@@ -309,12 +314,28 @@ class FaultReportTable:
         """Every machine named in a report, in its most frequent spelling, in alphabetical order."""
         return sorted(line.key for line in self.count("machine"))
 
-    def mtbf_mttr(self, machine: str | None = None) -> Reliability:
-        """Mean time between reports and mean downtime of one machine.
+    def descriptions(self) -> list[tuple[str, str]]:
+        """(machine, text) pairs of what exports say beside a machine's number, from columns that describe it."""
+        rows = self._all(
+            "SELECT machine, extra FROM fault_reports WHERE id IN "
+            "(SELECT MAX(id) FROM fault_reports WHERE machine IS NOT NULL GROUP BY machine_key)",
+            [],
+        )
+        return [
+            (machine, text)
+            for machine, extra in rows
+            for column, text in json.loads(extra).items()
+            if _DESCRIBES.search(column) and isinstance(text, str) and 0 < len(text) <= _LONGEST_DESCRIPTION
+        ]
+
+    def mtbf_mttr(
+        self, machine: str | None = None, since: str | Date | None = None, until: str | Date | None = None
+    ) -> Reliability:
+        """Mean time between reports and mean downtime of one machine, from the reports of a period if one is given.
 
         Without a machine, of all of them together: gaps are taken within each machine and then pooled.
         """
-        where, values = self._where(machine=machine)
+        where, values = self._where(machine=machine, since=since, until=until)
         reports, timed, hours, first, last = self._all(
             f"SELECT COUNT(*), COUNT(downtime_hours), AVG(downtime_hours), MIN(date), MAX(date) "
             f"FROM fault_reports WHERE {where}",

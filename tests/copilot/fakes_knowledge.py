@@ -23,6 +23,7 @@ from indexer.types import (
     FaultReport,
     Hit,
     Manifest,
+    Opening,
     Source,
     Stage,
     WarningNote,
@@ -214,6 +215,11 @@ class FakeKnowledge:
 
     def suggest_codes(self, question: str, machine: str | None = None) -> list[tuple[str, str]]:
         return self._registry.suggest(question, machine)
+
+    def openings(self) -> list[Opening]:
+        manuals = [c for c in self.chunks if c.kind is not ChunkKind.FAULT_REPORT]
+        first = {c.source.document_id: c for c in reversed(manuals)}
+        return [Opening(c.source, c.heading, c.text) for _, c in sorted(first.items())]
 
     def machines(self) -> list[str]:
         named = {c.source.machine for c in self.chunks if c.source.machine}
