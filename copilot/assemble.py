@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from copilot.engine import Copilot
-    from copilot.protocols import Generator, LanguageModel, Rarity
+    from copilot.protocols import Generator, LanguageModel, Rarity, Rewriter
     from copilot.rerank import ReadingReranker, RerankedSearch
     from copilot.retrieve import HybridRetriever
     from copilot.service import Service
@@ -201,6 +201,15 @@ def make_generator(
     return CheckedGenerator(model, extractive, index, embedder, max_tokens=settings.copilot.llm_max_tokens)
 
 
+def make_rewriter(model: LanguageModel | None) -> Rewriter | None:
+    """What fills in follow-ups with the language model's help; None without one: the rules do it alone."""
+    if model is None:
+        return None
+    from copilot.generate.rewriting import ModelRewriter
+
+    return ModelRewriter(model)
+
+
 def make_language_model(settings: Settings, name: str | None = None) -> LanguageModel | None:
     """The language model of the generator `name` (else the setting's), not loaded yet; None for "extractive".
 
@@ -308,13 +317,18 @@ def make_copilot(
         calibration=None if reranker is None else Calibration.of(reranker.calibration),
     )
     router, routes = routing or make_router(settings, embedder)
+    language_model = language_model or make_language_model(settings, generator)
     return Copilot(
         knowledge=index,
-        understander=Understander(index, router, routes, confident=settings.copilot.route_confidence),
+        understander=Understander(
+            index, router, routes, confident=settings.copilot.route_confidence, rewriter=make_rewriter(language_model)
+        ),
         retriever=make_retriever(settings, index, embedder),
         judge=judge,
         reranker=reranker,
-        generator=make_generator(settings, index, embedder, generator, language_model),
+        generator=make_generator(
+            settings, index, embedder, "extractive" if language_model is None else None, language_model
+        ),
         model_versions={
             "embedder": f"{embedder.name}@{index.manifest.weights_sha256[:12]}",
             "router": router.name,

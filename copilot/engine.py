@@ -63,7 +63,7 @@ class Copilot:
         return answer
 
     def understand(self, question: Question) -> Understanding:
-        """What `ask` would take the question for. Raises QuestionError."""
+        """What `ask` would take the question for, without a language model's help. Raises QuestionError."""
         return self._understander.understand(question)
 
     def stream(self, question: Question | str) -> Iterator[Piece | Answer]:
@@ -71,7 +71,7 @@ class Copilot:
         question = Question(question) if isinstance(question, str) else question
         clock = _Clock()
         with clock.stage("understand"):
-            understanding = self._understander.understand(question)
+            understanding = self._understander.understand(question, rewriting=True)
         hits, evidence = self._search(understanding, clock)
         if evidence.score < self._judge.threshold and understanding.sure:
             # The route may have been wrong, or its plan too narrow: everything is searched before the answer is no.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from copilot.types import Evidence, Piece, Understanding
+from copilot.types import Evidence, Piece, Turn, Understanding
 from indexer.types import Chunk, CodeMatch, Hit, Manifest, Opening, WarningNote
 
 if TYPE_CHECKING:
@@ -99,6 +99,17 @@ class Generator(Protocol):
 
     def versions(self) -> Mapping[str, str]:
         """Names and versions of the models it uses; empty for none."""
+        ...
+
+
+class Rewriter(Protocol):
+    """Fills in what a follow-up leaves out."""
+
+    def rewrite(self, text: str, earlier: Sequence[Turn]) -> str | None:
+        """The question so that it stands alone; None when there is nothing to fill in, or it could not be done.
+
+        Adds no name, code or number that is not in the turns before it. Raises nothing.
+        """
         ...
 
 

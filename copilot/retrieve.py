@@ -45,6 +45,9 @@ class RetrieveSettings:
     code_hits: int = 6
     beside_subject_weight: float = 0.85  # of passages that are not of the kind of machine a question names
     report_share: float = 0.5  # of the hits of a plain search, at most, while manuals have any to offer
+    same_section_weight: float = (
+        1.15  # of the section that a conversation is about, for a question that asks more of it
+    )
     max_question_tokens: int = 128
 
     @classmethod
@@ -66,7 +69,22 @@ class HybridRetriever:
         """Up to k hits for an understood question; its route's plan weighs the collections against each other."""
         weights = {kind: understanding.plan.weights.get(kind.value, 1.0) for kind in DocumentKind}
         machine = understanding.machine if understanding.machine_known else None
-        return self._search(understanding.text, k, machine, understanding.codes, weights, understanding.subject)
+        found = self._search(understanding.text, k, machine, understanding.codes, weights, understanding.subject)
+        return self._of_section_first(found, understanding.section)
+
+    def _of_section_first(self, hits: list[Hit], section: tuple[str, int] | None) -> list[Hit]:
+        """The hits, those of a section raised: where the conversation is about it, what it says of it goes first."""
+        if section is None:
+            return hits
+        weight = self._settings.same_section_weight
+        raised = [
+            replace(hit, score=hit.score * weight)
+            if hit.stage is not Stage.CODE and (hit.chunk.source.document_id, hit.chunk.section) == section
+            else hit
+            for hit in hits
+        ]
+        raised.sort(key=lambda hit: (hit.stage is not Stage.CODE, -hit.score))
+        return [replace(hit, rank=rank) for rank, hit in enumerate(raised, 1)]
 
     def search(self, question: str, k: int, machine: str | None = None) -> list[Hit]:
         """Up to k hits for a question as written, over all collections alike."""

@@ -26,7 +26,8 @@ class Turn:
 
     `asked` is the question as typed, `text` the same with what it left out filled in (what was searched with), `topic`
     the words that say what it was about. `machine` is the one it was limited to, `codes` those it named (as in the
-    registry). `section` is the (document_id, section) of the first place cited, if any.
+    registry). `section` is the (document_id, section) of the first place cited, if any; `source_machine` the machine whose
+    documents alone were cited, if the question named none.
     """
 
     asked: str
@@ -38,6 +39,7 @@ class Turn:
     codes: tuple[str, ...] = ()
     section: tuple[str, int] | None = None
     status: AnswerStatus = AnswerStatus.ANSWERED
+    source_machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class Understanding:
     topic: str = ""
     follows: bool = False
     subject: Subject | None = None
+    section: tuple[str, int] | None = None
+    """(document_id, section) that the answer before it came from, for a question that asks more of the same thing."""
     period: Period | None = None
     """The period of time it names, as days; what a question about the past is limited to."""
 
@@ -216,4 +220,6 @@ class Answer:
         among = {hit.chunk.id: hit.chunk for hit in self.evidence}
         cited = next((among[cited.chunk_id] for cited in self.citations if cited.chunk_id in among), None)
         section = None if cited is None else (cited.source.document_id, cited.section)
-        return replace(understood.turn, section=section, status=self.status)
+        machines = {citation.source.machine for citation in self.citations}
+        one = machines.pop() if len(machines) == 1 and self.status is AnswerStatus.ANSWERED else None
+        return replace(understood.turn, section=section, status=self.status, source_machine=one)

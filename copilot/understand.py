@@ -9,12 +9,13 @@ from datetime import date
 from functools import cached_property
 
 from copilot.errors import QuestionError
-from copilot.followup import Resolved, resolve
+from copilot.followup import Resolved, resolve, topic_of
 from copilot.kinds import KindFinder
 from copilot.period import Period, find_period
-from copilot.protocols import Knowledge
+from copilot.protocols import Knowledge, Rewriter
 from copilot.safety import asks_to_defeat
 from copilot.types import Question, Subject, Understanding
+from copilot.units import asks_for_value, dimensions_asked
 from finetune.protocols import Router
 from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan, Route, RouteDecision
 from indexer.analysis import fold, is_chinese, question_tokens
@@ -31,7 +32,8 @@ class Understander:
 
     `routes` are those the router was made with: they say what is searched and how answered. A decision below
     `confident` leaves both open: every collection is searched, and the evidence decides the form. `today` is the day
-    that "last month" is counted from.
+    that "last month" is counted from. `rewriter` fills in what follow-ups leave out, where the rules do not replace a code
+    or a machine.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Understander:
         confident: float = 0.4,
         open_k: int = 10,
         today: Callable[[], date] = date.today,
+        rewriter: Rewriter | None = None,
     ) -> None:
         self._knowledge = knowledge
         self._router = router
@@ -50,6 +53,7 @@ class Understander:
         self._confident = confident
         self._open_plan = RetrievalPlan(k=open_k)
         self._today = today
+        self._rewriter = rewriter
 
     @cached_property
     def _kinds(self) -> KindFinder:
@@ -57,8 +61,11 @@ class Understander:
         knowledge = self._knowledge
         return KindFinder(knowledge.openings(), knowledge.machines(), knowledge.fault_reports.descriptions())
 
-    def understand(self, question: Question) -> Understanding:
-        """Raise QuestionError when there is nothing to understand or far too much of it."""
+    def understand(self, question: Question, *, rewriting: bool = False) -> Understanding:
+        """Raise QuestionError when there is nothing to understand or far too much of it.
+
+        With `rewriting`, the rewriter is asked as well, if there is one; that may take as long as a language model does.
+        """
         text = " ".join(question.text.split())
         if not text:
             raise QuestionError("the question is empty; write what you want to know")
@@ -67,11 +74,17 @@ class Understander:
                 f"the question has {len(text)} characters; at most {MAX_CHARACTERS} are taken, so shorten it"
             )
         resolved = self._resolved(text, question)
+        if rewriting:
+            resolved = self._rewritten(text, question, resolved)
         asked, text = text, resolved.text
+        leans = resolved.follows is not None and (asked in text or resolved.rewritten)
         machine, known, mentioned = self._machine(asked, question.machine, resolved)
         decision = self._router.route(text)
         if resolved.follows is not None and decision.route == OUT_OF_SCOPE != resolved.follows.route:
             decision = replace(decision, route=resolved.follows.route)  # "how long does that take?" alone says nothing
+        more = leans and asked != text  # something new of the same thing
+        if more and (form := _form_asked(asked)) is not None:
+            decision = self._of_form(form, decision)  # the topic's own words ask for steps, say
         period = find_period(text, self._today())
         if _counts_the_past(text, period) and self._knowledge.fault_reports.total():
             decision = self._of_form(AnswerForm.HISTORY, decision)
@@ -101,12 +114,33 @@ class Understander:
             follows=resolved.follows is not None,
             subject=subject,
             period=period,
+            section=resolved.follows.section if more and resolved.follows is not None else None,
         )
 
     def _resolved(self, text: str, question: Question) -> Resolved:
         """The question with what it leaves out, filled in from the turns before it."""
         machines = self._knowledge.machines() if question.earlier else []
-        return resolve(text, question.earlier, find_machine(text, machines), machines)
+        return resolve(text, question.earlier, find_machine(text, machines), machines, self._by_kind)
+
+    def _rewritten(self, text: str, question: Question, resolved: Resolved) -> Resolved:
+        """What a language model makes of a follow-up, where it may be used; else what the rules made of it."""
+        replaced = resolved.follows is not None and text not in resolved.text
+        if self._rewriter is None or not question.earlier or replaced:
+            return resolved
+        written = self._rewriter.rewrite(text, question.earlier)
+        if written is None:
+            return resolved
+        last = question.earlier[-1]
+        named = find_machine(written, self._knowledge.machines())
+        machine = named[0] if named else resolved.machine
+        return replace(resolved, text=written, topic=topic_of(written), machine=machine, follows=last, rewritten=True)
+
+    def _by_kind(self, text: str) -> tuple[str, str] | None:
+        """(machine, the words that name it) where a text names the one machine of a kind."""
+        subject = self._kinds.subject(text)
+        if subject is None or subject.machine is None or len(subject.words) != 1:
+            return None
+        return subject.machine, subject.words[0]
 
     def _of_form(self, form: AnswerForm, decision: RouteDecision) -> RouteDecision:
         """The decision for the route that answers in this form, as sure as it must be; unchanged where there is none."""
@@ -280,6 +314,18 @@ _FRAME = re.compile(
     r"应该?|可以|能否|是否|请问",
     re.IGNORECASE,
 )
+
+
+_HOW_OFTEN = re.compile(
+    r"\bhow (?:often|frequently)\b|\bintervals?\b|多久\S{0,4}[一1]次|多长时间\S{0,4}一次|间隔|周期", re.IGNORECASE
+)
+
+
+def _form_asked(text: str) -> AnswerForm | None:
+    """The form that a follow-up's own words call for; None when they do not say."""
+    if _HOW_OFTEN.search(text):
+        return AnswerForm.INTERVALS
+    return AnswerForm.VALUE if asks_for_value(text) or dimensions_asked(text) else None
 
 
 def _counts_the_past(text: str, period: Period | None) -> bool:

@@ -146,7 +146,9 @@ class CodeRegistry:
         spoken = asked.family == "" and not asked.hexadecimal  # "alarm 204" may mean 204, E-204 or SRVO-204
         for level in range(LEVELS):
             keys = asked.keys[level]
-            if not keys or (candidate.bare and level in (3, 4)):
+            if not keys or (
+                candidate.bare and (level in (3, 4) or (not candidate.written.lstrip("-").isdigit() and level > 2))
+            ):
                 continue
             found = [
                 (entry, level, candidate.written)

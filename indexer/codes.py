@@ -333,8 +333,8 @@ def mentions(text: str) -> list[str]:
 class Candidate:
     """A stretch of a question that may name a code.
 
-    `strong`: it looks like a code whatever the registry holds. `bare`: a number with nothing that says "code" right
-    beside it, which only a code of the same plain digits can answer.
+    `strong`: it looks like a code whatever the registry holds. `bare`: nothing says "code" beside it, so that only a code
+    written alike can answer it: a plain number, or the end of a product's name ("SKR MINI E3", "Ender V2").
     """
 
     written: str
@@ -371,6 +371,14 @@ _NUMBER_SPOKEN = re.compile(
 )
 _STRONG = re.compile(
     r"(?:[a-z]{1,5}[-_.: ]?\d{1,5}(?:[-_.]\d{1,4}){0,2}|0x[0-9a-f]{1,8}|[$]\d{1,4}|[a-z]{2,8}[-_.]\d{1,5})",
+    re.IGNORECASE,
+)
+
+
+_NAME_BEFORE = re.compile(r"(?:(?<![\w-])[A-Z][A-Za-z]+[ \-]+)+$")
+_SAYS_CODE = re.compile(
+    rf"(?<![A-Za-z])(?:{_SPOKEN}|codes?|display(?:s|ed)?|show(?:s|ing|n)?|trip(?:s|ped)?|reports?|says|mean(?:s|ing)?|what|which)(?![A-Za-z])|"
+    rf"{_SPOKEN_ZH}|报|显示|提示|出现|意思",
     re.IGNORECASE,
 )
 
@@ -420,13 +428,32 @@ def candidates(question: str) -> list[Candidate]:
             strong = bool(_STRONG.fullmatch(piece)) and (single or len(found[first][0]) <= 5)
             if not single and not re.match(r"[A-Za-z0-9$#]+\s+[-A-Za-z0-9._/]*\d", piece):
                 continue
-            out.setdefault((start, end), Candidate(piece, strong and single, start, end))
+            named = single and strong and _ends_a_name(text, start, end)
+            out.setdefault((start, end), Candidate(piece, strong and single and not named, start, end, bare=named))
     if not any(candidate.strong for candidate in out.values()) and (_SHOWN.search(text) or _says_nothing_else(text)):
         for match in _BARE.finditer(text):
             if _COUNTED.search(text[: match.start()]):
                 continue
             out.setdefault(match.span(), Candidate(match["number"], False, *match.span(), bare=True))
     return sorted(out.values(), key=lambda c: (c.start, -(c.end - c.start)))
+
+
+def _ends_a_name(text: str, start: int, end: int) -> bool:
+    """Whether what looks like a code ends a product's name: right behind a word in capitals, and not asked as a code.
+
+    The first word of a sentence has a capital anyway, so one more word of the name must stand before it there.
+    """
+    before = _NAME_BEFORE.search(text[:start])
+    shouted = text.isupper() and text.isascii() and any(map(str.isalpha, text[end:]))  # capitals say nothing there
+    if before is None or shouted:
+        return False
+    words = before[0].split()
+    opens = not text[: before.start()].strip() or text[: before.start()].rstrip()[-1] in ".!?:;,"
+    if any(_SAYS_CODE.search(word) for word in words) or (opens and len(words) < 2 and not words[-1].isupper()):
+        return False
+    return not _SAYS_CODE.search(text[max(0, before.start() - 12) : start]) and not _SAYS_CODE.match(
+        text[end : end + 14].lstrip()
+    )
 
 
 def _says_nothing_else(text: str) -> bool:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from indexer import code_registry
 from indexer.analysis import ANALYSER
-from indexer.codes import normal_forms
+from indexer.codes import candidates, normal_forms
 from indexer.errors import MismatchError, StoreError
 from indexer.fault_reports.table import FaultReportTable
 from indexer.home import Home
@@ -277,7 +277,22 @@ class Index:
             if any(part.isdigit() for part in parts) and len(parts) > 1:
                 pattern = rf"(?<![^\W_]){r'[-_. ]?'.join(parts)}(?![^\W_])"
                 question = re.sub(pattern, lambda m: " " * len(m[0]), question, flags=re.IGNORECASE)
+        for word, model in self._title_models:
+            pattern = rf"(?<![^\W_]){re.escape(word)}[-_ ]+{re.escape(model)}(?![^\W_])"
+            question = re.sub(pattern, lambda m: " " * len(m[0]), question, flags=re.IGNORECASE)
         return question
+
+    @functools.cached_property
+    def _title_models(self) -> list[tuple[str, str]]:
+        """(word, model) pairs of titles that name a product by a word and what looks like a code: ("MINI", "E3")."""
+        titles = {row["title"] for row in self._rows("SELECT DISTINCT title FROM documents")}
+        pairs = {
+            (title[: one.start].split()[-1], one.written)
+            for title in titles
+            for one in candidates(title)
+            if one.bare and not one.written.isdigit()
+        }
+        return sorted(pairs)
 
     def documents(self) -> list[DocumentRecord]:
         """All documents in the order of their ids."""

@@ -85,3 +85,54 @@ def test_something_new_of_the_same_thing_takes_its_topic_along(first, then):
 def test_a_change_of_topic_takes_nothing_along(then):
     found = ask(then, turn("What does E-207 mean?", "HP-200", ("E-207",)))
     assert (found.text, found.machine, found.follows) == (then, None, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("How do I replace the wiper of the slide?", "What tools do I need?"),
+        ("How do I replace the wiper of the slide?", "Which spare parts are needed?"),
+        ("How do I replace the wiper of the slide?", "What is the tightening torque?"),
+        ("How do I replace the wiper of the slide?", "How many people are required?"),
+        ("怎样更换主轴轴承？", "要拧多少牛米？"),
+        ("怎样更换主轴轴承？", "需要什么工具？"),
+        ("怎样更换主轴轴承？", "用多大的扭矩拧紧？"),
+        ("怎样更换主轴轴承？", "大概要多长时间？"),
+    ],
+)
+def test_a_question_that_names_only_what_is_asked_for_is_about_the_thing_before(first, then):
+    found = ask(then, turn(first, "VM-5"))
+    assert topic_of(first) in found.text and then in found.text and found.machine == "VM-5"
+    again = ask(then, turn(first, "VM-5"), Turn(then, found.text, found.topic, "en", "specification", "VM-5"))
+    assert again.topic == topic_of(first)
+
+
+@pytest.mark.parametrize(
+    "then",
+    ["What is the torque of the flange bolts?", "What oil pressure does the clamp need?", "法兰螺栓要拧多少牛米？"],
+)
+def test_a_question_that_names_a_thing_of_its_own_takes_nothing_along(then):
+    assert ask(then, turn("How do I replace the wiper?", "VM-5")).text == then
+
+
+def test_the_machine_whose_documents_answered_stays_where_none_was_named():
+    before = Turn(
+        "How do I replace the wiper?",
+        "How do I replace the wiper?",
+        "replace the wiper",
+        "en",
+        "procedure",
+        source_machine="HP-300",
+    )
+    assert ask("how long does that take?", before).machine == "HP-300"
+    assert ask("What is the rated voltage of the conveyor?", before).machine is None
+
+
+@pytest.mark.parametrize("then", ["and on the lathe?", "what about the lathe?", "那车床呢？"])
+def test_another_kind_of_machine_asks_the_same_of_it(then):
+    def by_kind(text):
+        kinds = {"lathe": "VM-5", "车床": "VM-5", "the press": "HP-200"}
+        return next(((machine, word) for word, machine in kinds.items() if word in text), None)
+
+    found = resolve(then, [turn("How do I change the filter on the press?", "HP-200")], None, MACHINES, by_kind)
+    assert (found.text, found.machine) == ("How do I change the filter?", "VM-5")

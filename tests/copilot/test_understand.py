@@ -86,3 +86,13 @@ def test_chinese_questions(understand):
 def test_what_cannot_be_a_question_is_refused(understand, text, said):
     with pytest.raises(QuestionError, match=said):
         understand(text)
+
+
+@pytest.mark.parametrize("text", ["How do I reset the Delta PLUS E207?", "Delta PLUS E-999 怎么复位"])
+def test_a_products_name_that_ends_like_a_code_is_no_unknown_code(understand, text):
+    assert understand(text).unknown_codes == ()
+
+
+def test_a_products_name_finds_only_a_code_written_alike(understand):
+    assert [match.entry.code for match in understand("the Delta PLUS E207").codes] == ["E-207"]
+    assert understand("the Delta PLUS A207").codes == ()

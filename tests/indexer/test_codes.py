@@ -180,3 +180,32 @@ def test_normal_forms_keep_different_codes_apart():
 
 def test_candidates_join_neighbours():
     assert "6ES7 315-2AG10" in [c.written for c in candidates("order 6ES7 315-2AG10 now")]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I flash the SKR MINI E3?",
+        "Creality Ender V2 belt tension",
+        "the Galaxy S20 does not charge",
+        "固件 SKR MINI E3 怎么刷",
+    ],
+)
+def test_the_end_of_a_products_name_is_no_code_for_sure(question):
+    assert not any(found.strong for found in candidates(question))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What does E3 mean?",
+        "Press E207",
+        "HP E3 error",
+        "fault E3 on the Ender",
+        "显示E3",
+        "Servo Alarm E-207",
+        "SPINDLE DRIVE E-207 WHAT NOW",
+    ],
+)
+def test_a_code_is_one_where_the_question_asks_for_one(question):
+    assert any(found.strong for found in candidates(question))
