@@ -53,7 +53,7 @@ _ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for dimension, pattern in (
         ("torque", r"\btorques?\b|\btight|扭矩|力矩|拧紧"),
         ("length", r"\b(?:length|width|height|depth|diameter|distance|thick|thickness|clearance|gap|backlash|"
-                   r"how (?:long|wide|deep|high|tall|far|thick)|"
+                   r"how (?:long(?! (?:does|do|did|will|would|must|should|may|can|has|have)\b)|wide|deep|high|tall|far|thick)|"
          r"dimensions?|stroke|travel|accuracy)\b|长度|宽度|高度|深度|直径|距离|间隙|厚度|行程|尺寸|精度|多长|多宽|多高|多厚"),
         ("mass", r"\b(?:weights?|weigh|heavy|mass|payload|load)\b|重量|质量|负载|多重|承重"),
         ("force", r"\bforces?\b|(?<!扭)力(?!矩)"),
