@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.answers import home_with_shared_cache, opened_home
 from benchmarks.common import CACHE, DATA, SEED, product_embedder, product_model, squeezed, text_key
 from benchmarks.reading import shipped_reader
-from copilot.evidence import CONSTANT, FEATURES, features
+from copilot.evidence import Calibration
 from copilot.rerank import ReadingReranker
 from copilot.types import Question
 from finetune.reading import sources
@@ -33,9 +32,10 @@ from finetune.reading.synthetic import synthetic_groups
 from finetune.registry import SHIPPED_FOLDER
 from indexer.build import BuildSettings, build
 
-LEAST_GAIN = 0.05  # share of the unanswerable that the reader must add, else the judge does without it
+LEAST_GAIN = 0.03  # share of the unanswerable that the reader must add, else the judge does without it
 SPANS = ("en",)  # languages in which a span is mostly right; see `python -m benchmarks reading --parts spans`
 FALSE_REFUSALS = 0.05  # of the training-side questions; other documents than these will have more
+EVIDENCE_WEIGHTS = (0.0, 0.02, 0.04, 0.06, 0.08)
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 1.0, 1.5, 2.5)
 
 
@@ -53,7 +53,7 @@ class Seen:
 
     language: str
     answerable: bool
-    parts: Mapping[str, float]  # of the evidence; without those of FEATURES where a rule decided
+    parts: Mapping[str, float]  # of the evidence; without the reader's where a rule decided
     hits: tuple[tuple[float, float, bool], ...]
 
 
@@ -133,47 +133,22 @@ def see(name: str, files: Sequence[tuple[str, str]], asked: Sequence[Asked], rea
     return out
 
 
-def fit(seen: Sequence[Seen]) -> tuple[dict[str, float], float, bool, str]:
-    """(weights, threshold, whether the reader helps to refuse, what it does) for one language."""
-    usable = [s for s in seen if FEATURES.keys() <= s.parts.keys()]
-    x = np.array([[1.0, *features(s.parts).values()] for s in usable])
-    y = np.array([s.answerable for s in usable])
-    weights = signed_logistic(x, y, np.array([0, *FEATURES.values()]))
-    chances = 1 / (1 + np.exp(-x @ weights))
-    threshold = float(np.quantile(chances[y], FALSE_REFUSALS))
-    before = np.array([s.parts["words_and_meaning"] for s in usable])
-    same = float(np.quantile(before[y], FALSE_REFUSALS))
-    with_reader, without = float((chances[~y] < threshold).mean()), float((before[~y] < same).mean())
+def fit(seen: Sequence[Seen]) -> tuple[float, str]:
+    """(what the reader's relevance is worth to refuse, 0 where it adds less than LEAST_GAIN; what each weight does)."""
+    usable = [s for s in seen if {"words_and_meaning", "relevance"} <= s.parts.keys()]
+    answerable = np.array([s.answerable for s in usable])
+    recall = {}
+    for weight in EVIDENCE_WEIGHTS:
+        calibration = Calibration({"": weight})
+        scores = np.array([s.parts["words_and_meaning"] + calibration.gain("", s.parts["relevance"]) for s in usable])
+        recall[weight] = float((scores[~answerable] < np.quantile(scores[answerable], FALSE_REFUSALS)).mean())
+    best = max(recall.values())
+    chosen = next(weight for weight, share in recall.items() if share >= best - 0.003)
     told = (
-        f"{len(usable)} questions; refused {100 * with_reader:.1f} % of those without an answer at "
-        f"{100 * FALSE_REFUSALS:.0f} % false refusals; without the reader {100 * without:.1f} %"
+        f"{len(usable)} questions; refused of those without an answer at {100 * FALSE_REFUSALS:.0f} % false refusals, by weight: "
+        + ", ".join(f"{weight:g}: {100 * share:.1f} %" for weight, share in recall.items())
     )
-    named = {name: round(float(w), 4) for name, w in zip((CONSTANT, *FEATURES), weights, strict=True)}
-    return named, round(threshold, 4), with_reader >= without + LEAST_GAIN, told
-
-
-def signed_logistic(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.bool_], signs: npt.NDArray[np.int64], penalty: float = 0.01
-) -> npt.NDArray[np.float64]:
-    """Logistic regression, classes balanced, whose weights keep their signs: 1 at least 0, -1 at most 0, 0 free.
-
-    x (n, features), y (n,) -> (features,). A weight against its sign would be noise that the fit made use of.
-    """
-    from scipy.optimize import minimize
-
-    share = np.where(y, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
-    side = np.where(y, 1.0, -1.0)
-
-    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        margin = side * (x @ weights)
-        slope = -side * share / (1 + np.exp(margin))
-        kept = weights * (signs != 0)
-        value = (share * np.logaddexp(0, -margin)).mean() + penalty / 2 * kept @ kept
-        return float(value), x.T @ slope / len(y) + penalty * kept
-
-    bounds = [(None if sign < 1 else 0, None if sign > -1 else 0) for sign in signs]
-    found = minimize(loss, np.zeros(x.shape[1]), jac=True, bounds=bounds, method="L-BFGS-B")
-    return np.asarray(found.x, dtype=np.float64)
+    return (chosen if recall[chosen] >= recall[0.0] + LEAST_GAIN else 0.0), told
 
 
 def best_weight(seen: Sequence[Seen]) -> tuple[float, str]:
@@ -198,14 +173,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     reader = shipped_reader(options.reader)
     seen = {name: see(name, *both, reader) for name, both in corpora(options.limit).items()}
-    result: dict[str, Any] = {"weights": {}, "thresholds": {}, "order": {}, "spans": SPANS, "measured": {}}
+    result: dict[str, Any] = {"evidence": {}, "order": {}, "spans": SPANS, "measured": {}}
     for language in ("en", "zh"):
         mine = {name: [s for s in rows if s.language == language] for name, rows in seen.items()}
         everything = [s for rows in mine.values() for s in rows]
-        weights, threshold, helps, told = fit(everything)
-        print(language, weights, threshold, "used" if helps else "not used", told)
-        if helps:
-            result["weights"][language], result["thresholds"][language] = weights, threshold
+        weight, told = fit(everything)
+        print(language, "evidence:", told, "->", weight or "not used")
+        if weight:
+            result["evidence"][language] = weight
         per = {name: best_weight(rows) for name, rows in mine.items() if len(rows) > 20}
         result["order"][language], mixed = best_weight(everything)
         for name, (_, ranks) in per.items():

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,13 +25,7 @@ from indexer.protocols import Embedder, FloatMatrix
 from indexer.types import ChunkKind, Hit, Stage
 
 THRESHOLD = 0.4
-CONSTANT = "constant"
-# What a calibration weighs -> the sign its weight can only have: what is more relevant cannot be less answered.
-FEATURES = MappingProxyType({
-    "words_and_meaning": 1, "coverage": 1, "meaning": 1, "agreement": 1, "unknown_names": -1, "missing_numbers": -1,
-    "relevance": 1, "answerable": 1,
-})  # fmt: skip
-_PROBABILITIES = frozenset({"relevance", "answerable"})
+EVEN = 0.3  # relevance that speaks neither for nor against; at most 2 of the sample plant's 45 answerable questions are refused
 _TOP = 5
 _MEANING_TOP = 3  # passages compared with the question by meaning
 _TORN_PAIR = 0.5
@@ -56,34 +49,19 @@ _ASKING = frozenset(stem(word) for word in _ASKING_WORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How likely hits answer, from the parts of the score and from what a reader made of the hits: a logistic regression.
+    """What a reader's relevance is worth in the score: `weights`, by the question's language, on its log-odds."""
 
-    `weights` are, by the question's language, those of the constant and of FEATURES by name. The result is shifted so that
-    `thresholds` of the language falls on THRESHOLD.
-    """
-
-    weights: Mapping[str, Mapping[str, float]]
-    thresholds: Mapping[str, float]
+    weights: Mapping[str, float]
 
     @classmethod
     def of(cls, calibration: Mapping[str, Any]) -> Calibration | None:
-        """From what a reader's version brings; None where the reader was found to be no help, or an older program fitted it."""
-        weights = calibration.get("weights")
-        if not weights or not all(isinstance(mine, Mapping) for mine in weights.values()):
-            return None
-        return cls(weights, calibration["thresholds"])
+        """From what a reader's version brings; None where the reader was found to be no help."""
+        weights = calibration.get("evidence")
+        return cls(weights) if weights else None
 
-    def score(self, language: str, parts: Mapping[str, float]) -> float:
-        """0..1, at THRESHOLD where the calibrated probability is at the language's, which must be one of `weights`."""
-        mine = self.weights[language]
-        logit = mine[CONSTANT] + sum(mine.get(name, 0.0) * value for name, value in features(parts).items())
-        shifted = logit - log_odds(self.thresholds[language]) + log_odds(THRESHOLD)
-        return float(1 / (1 + np.exp(-shifted)))
-
-
-def features(parts: Mapping[str, float]) -> dict[str, float]:
-    """What the regression weighs, by name, from `Evidence.parts`: probabilities of a model as log-odds, the rest as it is."""
-    return {name: log_odds(parts[name]) if name in _PROBABILITIES else parts[name] for name in FEATURES}
+    def gain(self, language: str, relevance: float) -> float:
+        """What the best relevance of a passage adds to the score; below 0 where it is less than EVEN."""
+        return self.weights.get(language, 0.0) * (log_odds(relevance) - log_odds(EVEN))
 
 
 def log_odds(probability: float) -> float:
@@ -105,7 +83,7 @@ class EvidenceJudge:
 
     `cosine_floor` and `cosine_full` are the cosines of question and passage that count 0 and 1; they suit one encoder.
     `stored` gives the vectors of chunks by id, (n, dimension); without it the passages are embedded again.
-    `reads_chinese` says whether the encoder does. `calibration` weighs the score against what a reader made of the hits.
+    `reads_chinese` says whether the encoder does. `calibration` says what a reader's relevance adds.
     """
 
     def __init__(
@@ -185,10 +163,10 @@ class EvidenceJudge:
             return Evidence(score, parts, missing)
         relevance, answerable = read
         parts |= {"words_and_meaning": score, "relevance": relevance, "answerable": answerable}
-        # Across languages words say nothing, and the calibration has seen no such questions.
-        if self._calibration is None or understanding.language not in self._calibration.weights or not same_language:
-            return Evidence(score, parts, missing)
-        return Evidence(self._calibration.score(understanding.language, parts), parts, missing)
+        # Across languages the reader has learnt little, and the calibration has seen no such questions.
+        if self._calibration is not None and same_language:
+            score = max(0.0, min(1.0, score + self._calibration.gain(understanding.language, relevance)))
+        return Evidence(score, parts, missing)
 
     def _weights(self, understanding: Understanding, hits: Sequence[Hit]) -> dict[str, float]:
         past = understanding.form is AnswerForm.HISTORY

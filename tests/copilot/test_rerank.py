@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from fakes_knowledge import FakeKnowledge, chunk
 
-from copilot.evidence import FEATURES, THRESHOLD, Calibration, EvidenceJudge
+from copilot.evidence import EVEN, Calibration, EvidenceJudge
 from copilot.rerank import ReadingReranker
 from copilot.scoring import UnitScorer
 from copilot.short_answer import short_answer
@@ -118,36 +118,30 @@ def test_the_sentence_with_the_marked_answer_gains_and_no_other():
     assert gained["The pressure of the pump is checked."] == pytest.approx(0)
 
 
-CALIBRATION = Calibration(
-    {
-        "en": {"constant": -1.0, "words_and_meaning": 2.0, "relevance": 1.0, "answerable": 0.5},
-        "zh": {"constant": 0.0, "words_and_meaning": 1.0},
-    },
-    {"en": 0.5, "zh": 0.5},
-)
+CALIBRATION = Calibration({"en": 0.1})
 
 
 def test_the_judge_believes_the_reader_as_far_as_it_is_calibrated():
-    understanding = understand("which pressure for the pump")
+    understanding = understand("which pressure for the coolant pump")
     good = ReadingReranker(WordReader("60 bar")).order("q", "en", hits("Set the pump pressure to 60 bar."))
     bad = ReadingReranker(WordReader("99 bar")).order("q", "en", hits("Set the pump pressure to 60 bar."))
     judge = EvidenceJudge(calibration=CALIBRATION)
-    assert judge.judge(understanding, good).score > THRESHOLD > judge.judge(understanding, bad).score
+    plain = EvidenceJudge().judge(understanding, good).score
+    assert judge.judge(understanding, good).score > plain > judge.judge(understanding, bad).score
     assert {"relevance", "answerable", "words_and_meaning"} <= set(judge.judge(understanding, good).parts)
     unread = hits("Set the pump pressure to 60 bar.")
     assert judge.judge(understanding, unread) == EvidenceJudge().judge(understanding, unread)
 
 
-def test_the_calibrated_threshold_falls_on_the_judges():
-    at = Calibration({"en": {"constant": 0.0, "relevance": 1.0}}, {"en": 0.3})
-    parts = dict.fromkeys(FEATURES, 0.0) | {"relevance": 0.3}
-    assert at.score("en", parts) == pytest.approx(THRESHOLD)
-    assert at.score("en", parts | {"relevance": 0.6}) > THRESHOLD
-    assert Calibration.of({"weights": {"en": [0.0, 1.0, 1.0, 1.0]}, "thresholds": {"en": 0.5}}) is None
-    assert Calibration.of({}) is None and Calibration.of({"weights": {}, "thresholds": {}}) is None
+def test_even_relevance_changes_nothing_and_another_language_is_left_alone():
+    calibration = Calibration({"en": 0.1})
+    assert calibration.gain("en", EVEN) == 0 and calibration.gain("zh", 0.9) == 0
+    assert calibration.gain("en", 0.9) > 0 > calibration.gain("en", 0.1)
+    assert Calibration.of({}) is None and Calibration.of({"evidence": {}}) is None
+    assert Calibration.of({"evidence": {"en": 0.05}}) == Calibration({"en": 0.05})
     understanding = understand("which pressure for the pump")
     read = ReadingReranker(WordReader("60 bar")).order("q", "en", hits("Set the pump pressure to 60 bar."))
-    other = EvidenceJudge(calibration=Calibration({"zh": {"constant": 0.0}}, {"zh": 0.5}))
+    other = EvidenceJudge(calibration=Calibration({"zh": 0.1}))
     assert other.judge(understanding, read) == EvidenceJudge().judge(understanding, read)
 
 
