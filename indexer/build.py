@@ -25,7 +25,7 @@ from indexer.scan import Candidate, Root, make_root, scan
 from indexer.scanned_words import write_words
 from indexer.store import Index, read_manifest
 from indexer.types import DocumentKind, Quarantined
-from indexer.worker import Job, extract_all
+from indexer.worker import FileState, FileStep, Job, Told, extract_all
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how much of it is done and how much there is; the total may grow while files are read."""
@@ -89,12 +89,14 @@ def build(
     remove: Sequence[str] = (),
     predictors: Sequence[ReportPredictor] = (),
     progress: Progress | None = None,
+    files: Told | None = None,
 ) -> BuildResult:
     """Bring the index in line with `paths` and every path given before, and publish a new generation.
 
     `rebuild` takes nothing over from the earlier generation but its list of paths. `remove` names documents to drop for
     good (their files, if still under an indexed folder, come back only when that file is indexed by name). `predictors`
-    fill columns that fault reports lack, beside what they record; one that fails leaves them empty.
+    fill columns that fault reports lack, beside what they record; one that fails leaves them empty. `progress` hears of
+    the whole, `files` of each file that is read: at which page it is, and what became of it.
     Raises BusyError, MismatchError, BuildError, StoreError, EncoderError; inputs that cannot be read are quarantined.
     """
     tell = progress or (lambda stage, done, total: None)
@@ -114,7 +116,7 @@ def build(
                 home.cache_folder / "embeddings.sqlite", embedder.name, embedder.weights_sha256, embedder.dimension
             )
             with cache, Draft.begin(home, None if rebuild else old, roots, excluded) as draft:
-                plan = _fill(draft, plan, home, settings, tell)
+                plan = _fill(draft, plan, home, settings, tell, files)
                 embedded = draft.write_vectors(embedder, cache, settings.window, tell)
                 predicted = draft.predict(predictors, settings.predict_threshold, tell)
                 tell("verify", 0, 0)
@@ -261,7 +263,7 @@ def _nothing_to_do(plan: _Plan, old: Index, roots: Sequence[Root], guesses: Mapp
     return not old.fault_reports.is_outdated(guesses)
 
 
-def _fill(draft: Draft, plan: _Plan, home: Home, settings: BuildSettings, tell: Progress) -> _Plan:
+def _fill(draft: Draft, plan: _Plan, home: Home, settings: BuildSettings, tell: Progress, files: Told | None) -> _Plan:
     """Carry out the plan on the draft: drop, rename, take over, read what is new. Returns the plan as it came out."""
     for document_id in plan.remove:
         draft.drop(document_id)
@@ -273,18 +275,29 @@ def _fill(draft: Draft, plan: _Plan, home: Home, settings: BuildSettings, tell: 
     stamps = {d: c.stamp for d, (c, _) in jobs.items()}
     total = len(jobs)
     done = 0
+
+    def ended(document_id: str, outcome: Extracted | ReadError) -> None:
+        if files is None:
+            return
+        if isinstance(outcome, ReadError):
+            files(FileStep(document_id, FileState.LEFT_OUT, reason=outcome.reason))
+        else:
+            files(FileStep(document_id, FileState.READ, outcome.report.pages, outcome.report.pages))
+
     tell("read", 0, total)
     for document_id, (candidate, sha256) in list(jobs.items()):
         cached = draft.cached_extraction(home, candidate, sha256, settings.extract)
         if cached is not None:
             _add(draft, home, candidate, sha256, cached)
+            ended(document_id, cached)
             del jobs[document_id]
             done += 1
             tell("read", done, total)
     workers = settings.workers or min(4, os.cpu_count() or 1)
-    for job, outcome in extract_all([_job(c, settings) for c, _ in jobs.values()], workers):
+    for job, outcome in extract_all([_job(c, settings) for c, _ in jobs.values()], workers, files):
         candidate, sha256 = jobs[job.document_id]
         done += 1
+        ended(job.document_id, outcome)
         if isinstance(outcome, ReadError):
             quarantined.append(
                 Quarantined(job.document_id, _kept(outcome.reason, job.document_id in plan.changed, job.path.name))

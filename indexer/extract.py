@@ -10,6 +10,7 @@ from pathlib import Path
 from indexer.chunk import Chunked, ChunkSettings, chunk_document
 from indexer.errors import ReadError
 from indexer.protocols import TokenCounter
+from indexer.readers.limits import PageProgress
 from indexer.types import (
     Chunk,
     ChunkKind,
@@ -69,6 +70,7 @@ def extract(
     kind: DocumentKind | None,
     settings: ExtractSettings,
     count_tokens: TokenCounter,
+    told: PageProgress | None = None,
 ) -> Extracted:
     """Read and chunk one file. `kind` None means: look whether it is a CMMS export. Raises ReadError."""
     source = Source(document_id, path.stem, kind or DocumentKind.MANUAL, machine)
@@ -77,7 +79,7 @@ def extract(
             raise ReadError("the file is empty")
         if kind is not DocumentKind.MANUAL and _is_export(path, forced=kind is DocumentKind.FAULT_REPORT):
             return _extract_reports(path, replace(source, kind=DocumentKind.FAULT_REPORT), settings, count_tokens)
-        return _extract_manual(path, source, settings, count_tokens)
+        return _extract_manual(path, source, settings, count_tokens, told)
     except OSError as error:
         raise ReadError(_reason(error)) from error
     except RecursionError as error:
@@ -105,10 +107,12 @@ def _is_export(path: Path, forced: bool) -> bool:
     return looks_like_fault_reports(header, sample)
 
 
-def _extract_manual(path: Path, source: Source, settings: ExtractSettings, count_tokens: TokenCounter) -> Extracted:
+def _extract_manual(
+    path: Path, source: Source, settings: ExtractSettings, count_tokens: TokenCounter, told: PageProgress | None
+) -> Extracted:
     from indexer.readers import ReadLimits, read_document, report
 
-    document = read_document(path, source, ReadLimits(ocr=settings.ocr, ocr_languages=settings.ocr_languages))
+    document = read_document(path, source, ReadLimits(ocr=settings.ocr, ocr_languages=settings.ocr_languages), told)
     content = chunk_document(document, settings.chunk, count_tokens)
     summary = report(document)
     if not content.chunks and not summary.no_text and not summary.garbled:

@@ -26,6 +26,8 @@ _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "PingFang SC", "Mi
 _MONOSPACED = ("ui-monospace", "SFMono-Regular", "Consolas", "monospace")
 
 UserOf = Callable[[Any], User]
+Wired = tuple[Callable[..., Any], list[Any], list[Any]]
+"""A function with the components that it takes and changes."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,16 @@ class Page:
     session: Any
     localised: Localised = field(default_factory=Localised)
     images: PageImages = field(default_factory=PageImages)
-    openings: list[tuple[Callable[..., Any], list[Any], list[Any]]] = field(default_factory=list)
+    openings: list[Wired] = field(default_factory=list)
+    translations: list[Wired] = field(default_factory=list)
 
     def on_open(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
         """Run `fn` when the page has opened and whenever its language has changed."""
         self.openings.append((fn, inputs, outputs))
+
+    def on_language(self, fn: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+        """Run `fn` when the language has changed: for what is shown only once somebody has looked (`Session.visited`)."""
+        self.translations.append((fn, inputs, outputs))
 
     def words(self, session: Session) -> Words:
         """The texts in the session's language."""
@@ -86,8 +93,8 @@ def make_page(service: "Service", user_of: UserOf = user_of_request) -> "gr.Bloc
                 refresh_health = health.build(page, session)
             page.localised.add(health_tab, label="page.health")
 
-        training_tab.select(*refresh_training, **QUIET)
-        health_tab.select(*refresh_health, **QUIET)
+        _shown_when_visited(page, training_tab, "training", refresh_training)
+        _shown_when_visited(page, health_tab, "health", refresh_health)
 
         def rights(request: gr.Request) -> list[Any]:
             engineer = page.user_of(request).role.includes(Role.ENGINEER)
@@ -191,6 +198,25 @@ def _wire(page: Page, blocks: Any, session: Any, language: Any) -> None:
     for fn, inputs, shown in page.openings:
         loading.then(fn, inputs, shown, **QUIET)
         changing.then(fn, inputs, shown, **QUIET)
+    for fn, inputs, shown in page.translations:
+        changing.then(fn, inputs, shown, **QUIET)
+
+
+def _shown_when_visited(page: Page, tab: Any, name: str, refresh: Wired) -> None:
+    """Fill a tab when it is opened, and once more in another language if it had been."""
+    import gradio as gr
+
+    fn, inputs, outputs = refresh
+
+    def visited(state: Session, request: gr.Request) -> Any:
+        state.visited.add(name)
+        return fn(state, request)
+
+    def again(state: Session, request: gr.Request) -> Any:
+        return fn(state, request) if name in state.visited else [gr.skip()] * len(outputs)
+
+    tab.select(visited, inputs, outputs, **QUIET)
+    page.on_language(again, inputs, outputs)
 
 
 def who_html(user: User, words: Words, sign_in: bool) -> str:

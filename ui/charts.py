@@ -106,6 +106,57 @@ def trend_html(
     )
 
 
+class Line(NamedTuple):
+    """A line of shares, 0..1, one for each label; None leaves a gap."""
+
+    name: str
+    shares: Sequence[float | None]
+
+
+def lines_html(title: str, labels: Sequence[str], lines: Sequence[Line], width: int = 960, height: int = 210) -> str:
+    """Shares as lines over labels, from 0 to 100 %, each with a key by colour and dash."""
+    if not labels or not lines:
+        return ""
+    left, bottom, top = 52, 26, 12
+    room, tall = width - left - 24, height - bottom - top
+    step = room / max(1, len(labels) - 1)
+
+    def at(place: int, share: float) -> tuple[float, float]:
+        return left + place * step, top + tall * (1 - min(1.0, max(0.0, share)))
+
+    drawn = []
+    for number, line in enumerate(lines):
+        points = [(place, share) for place, share in enumerate(line.shares) if share is not None]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(place, share) for place, share in points))
+        dots = "".join(
+            f'<circle cx="{at(place, share)[0]:.1f}" cy="{at(place, share)[1]:.1f}" r="4">'
+            f"<title>{escape(f'{line.name} {labels[place]}'.strip())}: {100 * share:.1f} %</title></circle>"
+            for place, share in points
+        )
+        drawn.append(f'<g class="fc-line-{number % 5}"><polyline points="{path}"/>{dots}</g>')
+    scale = "".join(
+        f'<line class="fc-rule" x1="{left}" x2="{width - 24}" y1="{at(0, share)[1]:.1f}" y2="{at(0, share)[1]:.1f}"/>'
+        f'<text x="{left - 6}" y="{at(0, share)[1] + 5:.1f}" text-anchor="end">{100 * share:.0f} %</text>'
+        for share in (0.0, 0.5, 1.0)
+    )
+    every = max(1, -(-len(labels) // 10))
+    below = "".join(
+        f'<text x="{at(place, 0)[0]:.1f}" y="{height - 6}" text-anchor="middle">{escape(label)}</text>'
+        for place, label in enumerate(labels)
+        if place % every == 0
+    )
+    keys = "".join(
+        f'<span class="fc-line-{number % 5}"><i></i>{escape(line.name)}</span>'
+        for number, line in enumerate(lines)
+        if line.name
+    )
+    key = f'<p class="fc-key fc-line-key">{keys}</p>' if keys else ""
+    return (
+        f'<div class="fc-chart"><h4>{escape(title)}</h4>{key}<svg class="fc-trend fc-lines" role="img" '
+        f'aria-label="{escape(title)}" viewBox="0 0 {width} {height}">{scale}{"".join(drawn)}{below}</svg></div>'
+    )
+
+
 def figures_html(figures: Sequence[tuple[str, str]]) -> str:
     """Names and values as large figures side by side."""
     tiles = "".join(f"<div><dd>{escape(value)}</dd><dt>{escape(name)}</dt></div>" for name, value in figures)

@@ -10,6 +10,7 @@ from html import escape
 from indexer.types import Chunk, DocumentRecord
 from ui.pages import PageImage
 from ui.passages import chunk_html
+from ui.render import revision_words
 from ui.words import Words
 
 _MOST = 500
@@ -50,21 +51,21 @@ def _left_out(name: str, why: str, words: Words) -> str:
 def _row(record: DocumentRecord, revisions: int, words: Words, may_change: bool) -> str:
     report = record.report
     name = escape(record.document_id)
-    facts = [words("library.pages", pages=report.pages), words("library.coverage", percent=round(100 * report.coverage)),
-             words("library.passages", count=record.chunks)]  # fmt: skip
+    facts = [words.count("library.pages", report.pages, pages=report.pages), words("library.coverage", percent=round(100 * report.coverage)),
+             words.count("library.passages", record.chunks, count=record.chunks)]  # fmt: skip
     if record.codes:
-        facts.append(words("library.codes", count=record.codes))
+        facts.append(words.count("library.codes", record.codes, count=record.codes))
     troubles = [
         words(f"library.{key}", pages=_pages(pages))
         for key, pages in (("scanned", report.scanned), ("no_text", report.no_text), ("garbled", report.garbled))
         if pages
     ]
-    chips = [words.of("library", f"kind_{record.kind.value}")] + [
-        text for text in (record.machine, record.revision) if text
-    ]
+    chips = [words.text("library", f"kind_{record.kind.value}", record.kind.value)]
+    chips += [record.machine] if record.machine else []
+    chips += [revision_words(record.revision, words)] if record.revision else []
     if revisions > 1:
         chips.append(words("library.other_revisions", count=revisions))
-    marks = "".join(f'<span class="fc-chip">{escape(chip.removeprefix("library."))}</span>' for chip in chips)
+    marks = "".join(f'<span class="fc-chip">{escape(chip)}</span>' for chip in chips)
     told = "".join(f'<p class="fc-trouble">{escape(text)}</p>' for text in (*troubles, *report.warnings))
     remove = ""
     if may_change:

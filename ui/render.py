@@ -239,6 +239,11 @@ def place_words(source: Source, pages: tuple[int, int], words: Words) -> str:
     return f"{source.title or source.document_id} · {page}"
 
 
+def revision_words(revision: str, words: Words) -> str:
+    """ "revision B" for "Rev. B", as it is kept."""
+    return words("answer.revision", revision=revision.removeprefix("Rev. "))
+
+
 def citations_html(citations: Sequence[Citation], answer_id: str, words: Words) -> str:
     """The sources as cards to open."""
     if not citations:
@@ -248,7 +253,7 @@ def citations_html(citations: Sequence[Citation], answer_id: str, words: Words) 
         source = citation.source
         more = [source.document_id] if source.title and source.title != source.document_id else []
         if source.revision:
-            more.append(words("answer.revision", revision=source.revision))
+            more.append(revision_words(source.revision, words))
         ocr = f'<span class="fc-ocr">{escape(words("answer.scanned"))}</span>' if citation.ocr else ""
         cards.append(
             f'<li><button type="button" class="fc-card" data-fc="cite" data-answer="{escape(answer_id)}" '
@@ -283,7 +288,7 @@ def _shortened(text: str, most: int = 160) -> str:
 
 def _withheld(answer: Answer, words: Words) -> str:
     count = len(answer.withheld)
-    return f'<p class="fc-note">{escape(words("answer.withheld", count=count))}</p>' if count else ""
+    return f'<p class="fc-note">{escape(words.count("answer.withheld", count, count=count))}</p>' if count else ""
 
 
 def _headline(answer: Answer, words: Words) -> str:

@@ -28,6 +28,7 @@ class Session:
     asking: tuple[str, str | None] | None = None
     written: str = ""
     previewed: tuple[str, int] | None = None  # in the library: document, page
+    visited: set[str] = field(default_factory=set)  # tabs that are filled when they are opened
 
     def begin(self) -> None:
         """Start a new conversation; the language stays."""

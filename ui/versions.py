@@ -46,6 +46,11 @@ def feedback_html(waiting: Sequence[tuple[Stored, bool]], routes: Sequence[str],
     return f'<ul class="fc-documents">{"".join(rows)}</ul>'
 
 
+def task_name(task: str, words: Words) -> str:
+    """What a task is called on the page: that of one that ships in words, a plant's own by its name."""
+    return words.text("training", f"task_{task}", task)
+
+
 def versions_html(versions: Sequence[VersionInfo], words: Words) -> str:
     """The last versions of each task, newest first, with figures, confusion matrix, and promote or roll back."""
     tasks = list(dict.fromkeys(info.task for info in versions))
@@ -53,7 +58,9 @@ def versions_html(versions: Sequence[VersionInfo], words: Words) -> str:
     for task in tasks:
         known = [info for info in versions if info.task == task]
         rows = "".join(_version(info, words, len(known) > 1) for info in reversed(known[-_VERSIONS:]))
-        parts.append(f'<section class="fc-panel"><h3>{escape(task)}</h3><ul class="fc-documents">{rows}</ul></section>')
+        parts.append(
+            f'<section class="fc-panel"><h3>{escape(task_name(task, words))}</h3><ul class="fc-documents">{rows}</ul></section>'
+        )
     return "".join(parts)
 
 
@@ -67,8 +74,8 @@ def _version(info: VersionInfo, words: Words, can_go_back: bool) -> str:
     ]
     count = (card.get("examples") or {}).get("count")
     if count is not None:
-        facts.append(words("training.examples", count=count))
-    chips = f'<span class="fc-chip">{escape(info.state)}</span>'
+        facts.append(words.count("training.examples", count, count=count))
+    chips = f'<span class="fc-chip">{escape(words.text("training", f"version_{info.state}", info.state))}</span>'
     if info.current:
         chips = f'<span class="fc-chip fc-current">{escape(words("training.current"))}</span>{chips}'
     task, version = escape(info.task), escape(info.version)
@@ -86,7 +93,7 @@ def _version(info: VersionInfo, words: Words, can_go_back: bool) -> str:
     reason = f"<small>{escape(info.reason)}</small>" if info.reason else ""
     return (
         f'<li class="fc-document"><div><b>{version}</b><div class="fc-chips">{chips}</div>'
-        f"<small>{info.created_at:%Y-%m-%d %H:%M} · {escape(' · '.join(facts))}</small>{reason}{evaluation_html(metrics, words)}</div>"
+        f"<small>{escape(' · '.join((f'{info.created_at:%Y-%m-%d %H:%M}', *facts)))}</small>{reason}{evaluation_html(metrics, words)}</div>"
         f'<div class="fc-buttons">{button}</div></li>'
     )
 
@@ -110,7 +117,7 @@ def evaluation_html(metrics: Mapping[str, Any], words: Words, opened: bool = Fal
         inside += table_html(columns, rows)
     confusion = metrics.get("confusion")
     if isinstance(confusion, Mapping) and confusion:
-        inside += _confusion(confusion, words)
+        inside += confusion_html(confusion, words)
     if not inside:
         return ""
     open_now = " open" if opened else ""
@@ -119,7 +126,7 @@ def evaluation_html(metrics: Mapping[str, Any], words: Words, opened: bool = Fal
     )
 
 
-def _confusion(confusion: Mapping[str, Mapping[str, int]], words: Words) -> str:
+def confusion_html(confusion: Mapping[str, Mapping[str, int]], words: Words) -> str:
     """Counts by true and predicted class, each cell as dark as its share of the row."""
     names = list(dict.fromkeys([*confusion, *(name for row in confusion.values() for name in row)]))
     head = "".join(f"<th>{escape(words.of('route', name))}</th>" for name in names)

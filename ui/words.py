@@ -23,6 +23,19 @@ class Words:
         """The text called "table.key", filled with `values`. Raises KeyError for one that is not there."""
         return self.texts[key].format(**values) if values else self.texts[key]
 
+    def text(self, table: str, key: str, otherwise: str) -> str:
+        """The text "table.key", or what it is called otherwise: for names that come from data."""
+        return self.texts.get(f"{table}.{key}", otherwise)
+
+    def count(self, key: str, number: int, **values: object) -> str:
+        """The text for a number of things: that of "key_one", where a language has one, for a single one.
+
+        >>> words_for("en").count("library.pages", 1, pages=1), words_for("zh").count("library.pages", 1, pages=1)
+        ('1 page', '1 页')
+        """
+        single = f"{key}_one"
+        return self(single if number == 1 and single in self.texts else key, **values)
+
     def of(self, table: str, name: str) -> str:
         """The text for a name that comes from data (a route, a role); the name itself where there is none."""
         return self.texts.get(f"{table}.{name}", name)

@@ -93,6 +93,26 @@ def index_folder(body: FolderBody, service: TheService, user: CurrentUser) -> di
     return {"job": service.index_folder(Path(body.path), user, body.machine or None, body.kind)}
 
 
+@router.get("/documents/watched")
+def watched(service: TheService, user: CurrentUser) -> dict[str, Any]:
+    """The folders of the server whose changes are followed. For engineers."""
+    folders = [{**asdict(one), "reachable": one.reachable} for one in service.watched(user)]
+    return {"folders": folders, "all": service.settings.server.watch}
+
+
+@router.post("/documents/watched", status_code=202)
+def watch(body: FolderBody, service: TheService, user: CurrentUser) -> dict[str, Any]:
+    """Take a folder of the server into the index and follow its changes. For admins. 409 when it is watched already."""
+    return {"job": service.watch_folder(Path(body.path), user, body.machine or None, body.kind)}
+
+
+@router.delete("/documents/watched")
+def unwatch(service: TheService, user: CurrentUser, path: Annotated[str, Query()]) -> dict[str, Any]:
+    """Follow a folder's changes no more; its documents stay. For engineers."""
+    service.unwatch_folder(path, user)
+    return {"path": path}
+
+
 @router.get("/machines")
 def machines(service: TheService, user: CurrentUser) -> dict[str, Any]:
     """The machines there are documents or fault reports of."""

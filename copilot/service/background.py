@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from copilot.service.access import Role
 from copilot.service.training import make_scheduler
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ class Background:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._stopping = threading.Event()
+        self._renewing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._scheduler: Scheduler | None = None
 
@@ -77,27 +77,51 @@ class Background:
             if self._stopping.wait(_FORGET_EVERY_S):
                 return
 
+    def renew(self) -> None:
+        """Look anew at which folders are to be watched."""
+        self._renewing.set()
+
     def _watch(self) -> None:
-        """Index again when files below the indexed folders change; changes within 1.6 s count as one."""
-        while self._service.settings.server.watch:
+        """Index again when files below the watched folders change; changes within 1.6 s count as one."""
+        said = ""
+        while True:
             try:
-                with self._service.library.reading(Role.ADMIN) as reading:
-                    roots = [Path(path) for path, _, _ in reading.index.manifest.roots]
+                self._renewing.clear()
                 home = self._service.settings.home.resolve()
-                present = [root for root in roots if root.exists() and not root.resolve().is_relative_to(home)]
+                paths = self._service.watched_paths()
+                present = [path for path in paths if path.exists() and not path.resolve().is_relative_to(home)]
                 if present and self._changed(present):
                     self._service.follow_changes()
+                said = ""
             except Exception as error:
-                _logger.warning("the indexed folders cannot be watched: %s", error)
+                if str(error) != said:  # there may be no index for days
+                    said = str(error)
+                    _logger.warning("the indexed folders cannot be watched: %s", said)
             if self._stopping.wait(_WATCH_AGAIN_S):
                 return
 
-    def _changed(self, roots: list[Path]) -> bool:
-        """Wait for a change; after a minute, look whether there are other roots."""
-        from watchfiles import watch
+    def _changed(self, folders: list[Path]) -> bool:
+        """Wait for a change; after a minute, or when told to `renew`, look whether there are other folders."""
+        from watchfiles import DefaultFilter, watch
+
+        usual, home = DefaultFilter(), self._service.settings.home.resolve()
+
+        def documents(change: Any, path: str) -> bool:  # what a build writes must not start another one
+            return usual(change, path) and not Path(path).resolve().is_relative_to(home)
 
         for changes in watch(
-            *roots, debounce=1600, step=200, stop_event=self._stopping, rust_timeout=60_000, yield_on_timeout=True
-        ):
+            *folders, watch_filter=documents, debounce=1600, step=200, stop_event=_Any(self._stopping, self._renewing),
+            rust_timeout=60_000, yield_on_timeout=True,
+        ):  # fmt: skip
             return bool(changes)
         return False
+
+
+class _Any:
+    """An event that is set when one of several is."""
+
+    def __init__(self, *events: threading.Event) -> None:
+        self._events = events
+
+    def is_set(self) -> bool:
+        return any(event.is_set() for event in self._events)

@@ -1,6 +1,7 @@
 """Indexing as a process of its own: the task as JSON on stdin, progress and outcome as JSON lines on stdout.
 
-Run by `copilot.service.jobs`. A line is {"stage", "done", "total"} or, the last one, {"result"} or {"error"}.
+Run by `copilot.service.jobs`. A line is {"stage", "done", "total"}, {"file": a `FileStep`} or, the last one, {"result"}
+or {"error"}.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def main() -> int:
             assemble.make_build_settings(settings), machine=task["machine"],
             kind=DocumentKind(task["kind"]) if task["kind"] else None, rebuild=task["rebuild"], remove=task["remove"],
             predictors=assemble.make_report_predictors(settings), progress=tell,
+            files=lambda step: _write({"file": asdict(step)}),
         )  # fmt: skip
     except (CopilotError, IndexerError, FinetuneError) as error:
         _write({"error": " ".join(str(error).split())})

@@ -23,6 +23,7 @@ from copilot.service.errors import NotFoundError
 from finetune.errors import TrainingError
 from finetune.timers import thread_limits
 from indexer.errors import IndexerError
+from indexer.worker import FileState, FileStep
 
 if TYPE_CHECKING:
     from copilot.config import Settings
@@ -45,7 +46,8 @@ class Job:
     """One job, as it stands when asked for.
 
     `kind` is upload, remove, index or train. `stage` is what is being done ("read", "embed", …), `done` of `total`
-    units of it. `files` says of each file of an upload: waiting, done, unchanged, or why it was left out. `result` is what
+    units of it. `files` says of each file of an upload: waiting, done, unchanged, or why it was left out. `steps` say how
+    far each file is that is being read, and what became of the last ones (see `FileSteps`). `result` is what
     came of it (as `copilot index --json` or `copilot finetune run --json` prints it), `error` one line when it failed.
     Times are UTC, ISO 8601.
     """
@@ -59,9 +61,37 @@ class Job:
     done: int = 0
     total: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
+    steps: Sequence[FileStep] = ()
     result: Mapping[str, Any] | None = None
     error: str = ""
     finished_at: str | None = None
+
+
+class FileSteps:
+    """How far the files of a build are: all that are being read, all left out (up to `most`), the last ones read."""
+
+    def __init__(self, most: int = 100) -> None:
+        self._most = most
+        self._reading: dict[str, FileStep] = {}
+        self._left_out: dict[str, FileStep] = {}
+        self._read: OrderedDict[str, FileStep] = OrderedDict()
+
+    def note(self, step: FileStep) -> None:
+        """Take in what was told last of a file."""
+        self._reading.pop(step.document_id, None)
+        if step.state == FileState.READING:
+            self._reading[step.document_id] = step
+        elif step.state == FileState.LEFT_OUT:
+            if len(self._left_out) < self._most:
+                self._left_out[step.document_id] = step
+        else:
+            self._read[step.document_id] = step
+            while len(self._read) > self._most:
+                self._read.popitem(last=False)
+
+    def shown(self) -> tuple[FileStep, ...]:
+        """Being read, left out, read: the last one first."""
+        return (*self._reading.values(), *self._left_out.values(), *reversed(self._read.values()))
 
 
 Update = Callable[..., None]
@@ -178,11 +208,15 @@ class IndexRunner:
                 process.stdin.write(json.dumps(task))
                 process.stdin.close()
             said: dict[str, Any] = {}
+            steps = FileSteps()
             for line in process.stdout:
                 with contextlib.suppress(ValueError):
                     said = json.loads(line)
                     if "stage" in said:
                         update(**said)
+                    elif "file" in said:
+                        steps.note(FileStep(**said["file"]))
+                        update(steps=steps.shown())
         self._process = None
         if "result" in said:
             result: dict[str, Any] = said["result"]

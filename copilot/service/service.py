@@ -29,6 +29,7 @@ from copilot.service.opened import Library
 from copilot.service.recorded import RecordedReports
 from copilot.service.training import drift_report, make_training
 from copilot.service.uploads import Uploads
+from copilot.service.watched import Watched, WatchedFolder
 from copilot.types import Answer, Piece, Question, Turn
 from copilot.users import FILE as USERS_FILE
 from copilot.users import Users
@@ -38,7 +39,7 @@ from indexer.errors import IndexerError
 if TYPE_CHECKING:
     from copilot.commands.doctor import Check
     from copilot.config import Settings
-    from copilot.evaluations import Evaluation
+    from copilot.evaluations import Comparison, Evaluation
     from copilot.service.statistics import FaultStatistics
     from finetune.child import ChildTraining
     from finetune.drift import DriftReport
@@ -92,6 +93,7 @@ class Service:
         self._index_runner = IndexRunner(settings)
         self._training: ChildTraining | None = None
         self._background = Background(self)
+        self._watched = Watched(settings.home, self._background.renew)
         self._trouble = ""
         self._begun = time.monotonic()
 
@@ -295,12 +297,20 @@ class Service:
     def remove_document(self, document_id: str, user: User) -> str:
         """Take a document out of the index, never to be cited again once the job is done; returns its id. For engineers.
 
-        A file that was uploaded is deleted; others stay where they are. Raises NotFoundError.
+        A file that was uploaded is deleted; others stay where they are. Raises NotFoundError, and ConflictError when
+        somebody is removing it already.
         """
         user.require(Role.ENGINEER, "removing documents")
         path = Path(self.document(document_id, user).path)
         if path == self.recorded.path:
             raise ServiceError("fault reports recorded here are kept; they are no document that could be removed")
+        with self._deciding:
+            return self._remove(document_id, path, user)
+
+    def _remove(self, document_id: str, path: Path, user: User) -> str:
+        under_way = (one for one in self._jobs.all() if one.kind == "remove" and one.finished_at is None)
+        if any(document_id in one.files for one in under_way):
+            raise ConflictError(f"{document_id!r} is being removed already; there is nothing left to do")
         self.audit.record("remove", user.name, None, user.address, documents=[document_id])
 
         def work(update: Update) -> None:
@@ -326,16 +336,51 @@ class Service:
     def index_folder(self, path: Path, user: User, machine: str | None = None, kind: str | None = None) -> str:
         """Take a folder or file of this machine into the index, and keep to it; returns the job's id. For admins."""
         user.require(Role.ADMIN, "indexing a folder of the server")
-        if not path.is_absolute() or not path.exists():
-            raise NotFoundError(f"there is no folder {str(path)!r} on the server; give its whole path")
-        if path.resolve().is_relative_to(self.settings.home.resolve()):
-            raise ServiceError("the home folder holds the index; give a folder of documents")
+        self._check_folder(path)
         self.audit.record("index", user.name, None, user.address, path=str(path))
 
         def work(update: Update) -> None:
             update(result=self._index_runner.run(update, [str(path)], machine=machine, kind=kind))
 
         return self._jobs.add("index", user.name, work)
+
+    def _check_folder(self, path: Path) -> None:
+        if not path.is_absolute() or not path.exists():
+            raise NotFoundError(f"there is no folder {str(path)!r} on the server; give its whole path")
+        if path.resolve().is_relative_to(self.settings.home.resolve()):
+            raise ServiceError("the home folder holds the index; give a folder of documents")
+
+    def watch_folder(self, path: Path, user: User, machine: str | None = None, kind: str | None = None) -> str:
+        """Take a folder of this machine into the index and follow its changes from now on; returns the job's id. For admins.
+
+        Raises ConflictError when it is watched already.
+        """
+        user.require(Role.ADMIN, "watching a folder of the server")
+        self._check_folder(path)
+        if not path.is_dir():
+            raise ServiceError(f"{str(path)!r} is a file; give the folder it is in")
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._watched.add(WatchedFolder(str(path.resolve()), machine, kind, self.audit.who(user.name), since))
+        self.audit.record("watch", user.name, None, user.address, path=str(path))
+        return self.index_folder(path, user, machine, kind)
+
+    def unwatch_folder(self, path: str, user: User) -> None:
+        """Follow the changes of a folder no more; its documents stay. For engineers. Raises NotFoundError."""
+        user.require(Role.ENGINEER, "ending the watch on a folder")
+        self._watched.remove(path)
+        self.audit.record("unwatch", user.name, None, user.address, path=path)
+
+    def watched(self, user: User) -> list[WatchedFolder]:
+        """The folders that are watched because somebody said so here. For engineers."""
+        user.require(Role.ENGINEER, "watched folders")
+        return self._watched.folders()
+
+    def watched_paths(self) -> list[Path]:
+        """What is to be watched: all indexed folders where the settings say so, else those named on the page."""
+        if not self.settings.server.watch:
+            return [Path(one.path) for one in self._watched.folders()]
+        with self.library.reading(Role.ADMIN) as reading:
+            return [Path(path) for path, _, _ in reading.index.manifest.roots]
 
     def follow_changes(self) -> str:
         """Bring the index in line with the files, because some changed; returns the job's id."""
@@ -585,6 +630,25 @@ class Service:
 
         user.require(Role.ENGINEER, "evaluations")
         return evaluations.last(self.settings.home)
+
+    def evaluation_history(self, user: User) -> list[dict[str, Any]]:
+        """One entry per evaluation that was made, oldest first; see `copilot.evaluations.history`. For engineers."""
+        from copilot import evaluations
+
+        user.require(Role.ENGINEER, "evaluations")
+        return evaluations.history(self.settings.home)
+
+    def evaluations_compared(self, user: User) -> dict[str, Comparison]:
+        """The last evaluation of each kind against its saved baseline, where there is one that fits. For engineers."""
+        from copilot import evaluations
+
+        found = {}
+        for kind, last in self.evaluations(user).items():
+            with contextlib.suppress(evaluations.EvaluationError):  # damaged, or of other questions
+                baseline = evaluations.stored_baseline(self.settings.home, kind)
+                if baseline is not None and baseline.created_at != last.created_at:
+                    found[kind] = evaluations.compare(last, baseline)
+        return found
 
     def health(self) -> dict[str, Any]:
         """What an operator of the service wants to see at a glance."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexer.readers.limits import ReadLimits
+from indexer.readers.limits import PageProgress, ReadLimits
 from indexer.readers.reading import SUPPORTED_SUFFIXES, is_candidate, read_document, report
 
-__all__ = ["SUPPORTED_SUFFIXES", "ReadLimits", "is_candidate", "read_document", "report"]
+__all__ = ["SUPPORTED_SUFFIXES", "PageProgress", "ReadLimits", "is_candidate", "read_document", "report"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+PageProgress = Callable[[int, int], None]
+"""Told which page, 1-based, of how many is being read; only readers that read page by page tell it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ def guess_revision(name: str, pages: tuple[Page, ...]) -> str | None:
         spoken = match.group().lower()
         if spoken.startswith(("issue", "edition")):
             return f"Issue {value}"
-        return f"Rev. {value}" if spoken.startswith("rev") else value if value[:1] in "Vv" else f"V{value}"
+        if spoken.startswith("rev") or (len(value) == 1 and value.isalpha()):  # 版本 C: letters count revisions
+            return f"Rev. {value.upper() if value.isalpha() else value}"
+        return value if value[:1] in "Vv" else f"V{value}"
     if match := _SHORT.search(head):
         return f"V{match[1]}"
     for text in (name, head):

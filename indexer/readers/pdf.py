@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import ReadError
-from indexer.readers.limits import ReadLimits
+from indexer.readers.limits import PageProgress, ReadLimits
 from indexer.readers.ocr import recognise, usable_languages
 from indexer.readers.pdf_blocks import Outline, RawPage, build_pages
 from indexer.readers.pdf_layout import arrange, lay_out
@@ -20,7 +20,9 @@ _GARBLED_SHARE = 0.3
 _FEW_CHARACTERS = 25
 
 
-def read_pdf(path: Path, limits: ReadLimits) -> tuple[tuple[Page, ...], Outline, str, list[str]]:
+def read_pdf(
+    path: Path, limits: ReadLimits, told: PageProgress | None = None
+) -> tuple[tuple[Page, ...], Outline, str, list[str]]:
     """(pages, outline, title of the file's properties, warnings), read page by page, one held at a time.
 
     Raises ReadError for encrypted, damaged and empty files and for more than `limits.max_pages` pages. A page that
@@ -47,6 +49,8 @@ def read_pdf(path: Path, limits: ReadLimits) -> tuple[tuple[Page, ...], Outline,
         warnings: list[str] = []
         pages = []
         for number in range(1, count + 1):
+            if told is not None:
+                told(number, count)
             with PDFIUM_LOCK:
                 try:
                     pages.append(_read_page(pdf, number, limits))

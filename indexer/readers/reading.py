@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.errors import ReadError
-from indexer.readers.limits import ReadLimits
+from indexer.readers.limits import PageProgress, ReadLimits
 from indexer.readers.metadata import choose_title, guess_revision
 from indexer.readers.text_tools import make_page
 from indexer.types import BlockKind, Document, ExtractionReport, Page, PageStatus, Source
@@ -70,7 +70,9 @@ def is_candidate(path: Path) -> bool:
     return path.suffix.lower() in SUPPORTED_SUFFIXES or path.suffix.lower() in _NAMED_ONLY
 
 
-def read_document(path: Path, source: Source, limits: ReadLimits | None = None) -> Document:
+def read_document(
+    path: Path, source: Source, limits: ReadLimits | None = None, told: PageProgress | None = None
+) -> Document:
     """Read a whole file. Page numbers start at 1 without gaps.
 
     The content decides about the format; a suffix that says otherwise gives a warning. Where `source` has no revision
@@ -84,7 +86,7 @@ def read_document(path: Path, source: Source, limits: ReadLimits | None = None) 
     family = _family(path, data_head, warnings)
     outline: tuple[tuple[int, str, int], ...] = ()
     try:
-        pages, outline, title, found = _read(path, family, limits)
+        pages, outline, title, found = _read(path, family, limits, told)
     except (ReadError, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -212,12 +214,12 @@ def _family_of_zip(path: Path) -> str:
 _Read = tuple[tuple[Page, ...], tuple[tuple[int, str, int], ...], str, list[str]]
 
 
-def _read(path: Path, family: str, limits: ReadLimits) -> _Read:
+def _read(path: Path, family: str, limits: ReadLimits, told: PageProgress | None) -> _Read:
     """(pages, outline, title stated in the file, warnings)."""
     if family == "pdf":
         from indexer.readers.pdf import read_pdf
 
-        return read_pdf(path, limits)
+        return read_pdf(path, limits, told)
     if family in ("docx", "pptx", "xlsx"):
         return _read_office(path, family, limits)
     data = path.read_bytes()

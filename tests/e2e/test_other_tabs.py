@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+from datetime import UTC, datetime
 
 import pytest
 
+from copilot.evaluations import Evaluation, Row, save
 from tests.conftest import run_copilot
 from tests.e2e.conftest import ask, copy_home, open_tab, start_server
 
@@ -46,6 +48,27 @@ def test_a_document_is_added_previewed_cited_and_removed(page, tmp_path):
     page.wait_for_selector(".fc-welcome")
     ask(page, QUESTION)
     assert "KS-9_" not in text_of(page, ".fc-conversation")
+
+
+def test_a_folder_is_watched_from_the_page_and_let_go(page, tmp_path):
+    (tmp_path / "FS-4_feeder.md").write_text("# Feeder FS-4\n\nThe feeder FS-4 runs at 12 parts a minute.\n", "utf-8")
+    open_tab(page, "Library")
+    page.wait_for_selector(".fc-document")
+    page.click("#fc-watch button >> nth=0")
+    assert "No folder is watched" in text_of(page, "#fc-watched")
+    page.fill("#fc-watch-path textarea, #fc-watch-path input", str(tmp_path / "none"))
+    page.click("#fc-watch-begin")
+    page.wait_for_selector(":text('there is no folder')")
+    page.fill("#fc-watch-path textarea, #fc-watch-path input", str(tmp_path))
+    page.click("#fc-watch-begin")
+    page.wait_for_selector(f"#fc-watched .fc-document:has-text('{tmp_path.name}')")
+    page.wait_for_selector(
+        ".fc-job.fc-done .fc-file-read:has-text('FS-4_feeder.md'):has-text('read, 1 page')", timeout=120_000
+    )
+    page.wait_for_selector("#fc-documents .fc-document:has-text('Feeder FS-4')")
+    page.click("#fc-watched [data-fc=unwatch]")
+    page.wait_for_selector("#fc-watched :text('No folder is watched')")
+    assert page.locator("#fc-documents .fc-document", has_text="Feeder FS-4").count() == 1  # its documents stay
 
 
 def test_a_manuals_pages_are_turned_in_the_preview(page):
@@ -123,11 +146,25 @@ def test_feedback_is_reviewed_and_versions_are_shown(page):
     page.wait_for_selector("#fc-planned :text('Every 12h')")
 
 
-def test_health_shows_checks_and_figures(page):
+def test_health_shows_checks_and_figures(page, server):
+    rows = [
+        Row(str(n), f"question {n}", route, "en", {"answered": float(n > 2), "cited": 1.0}, 90.0, "p. 3", "came")
+        for n, route in enumerate(("procedure", "safety", "procedure", "history"))
+    ]
+    for _ in range(2):
+        save(server.home, Evaluation("answers", "own_questions.jsonl", tuple(rows), datetime.now(UTC)))
     open_tab(page, "Health")
     page.locator("#fc-checks-box .fc-check").first.wait_for()
     assert page.locator("#fc-checks-box .fc-broken").count() == 0
-    assert "Questions waiting" in text_of(page, "#fc-service") and "macro F1" in text_of(page, "#fc-evaluation")
+    assert "Questions waiting" in text_of(page, "#fc-service") and "macro F1" in text_of(page, "#fc-models")
+    assert "Are the answers right?" in text_of(page, "#fc-evaluation")
+    assert "25 % Answerable questions answered" in text_of(page, "#fc-evaluation .fc-figures")
+    assert page.locator("#fc-evaluation svg").bounding_box()["height"] > 60
+    page.locator("#fc-evaluation summary", has_text="3 questions that failed").click()
+    page.wait_for_selector("#fc-evaluation td:has-text('question 2')")
+    page.click("#fc-language label:has-text('中文')")
+    page.wait_for_selector("h1:has-text('工厂助手')")
+    page.wait_for_selector("#fc-evaluation h3:has-text('回答正确吗？')")
 
 
 TABS = ("Chat", "Library", "Fault history", "Training", "Health")
@@ -204,6 +241,12 @@ def test_each_role_sees_what_it_may_do(open_page, plant_home, tmp_path):
             page.wait_for_selector(".fc-document")
             assert page.locator(".fc-document [data-fc=remove]").count() > 0 if may else True
             assert page.locator("#fc-reindex").is_visible() is may
+            if (
+                may
+            ):  # an engineer sees what is watched and may end it; folders of the server are an administrator's to give
+                page.click("#fc-watch button >> nth=0")
+                page.wait_for_selector("#fc-watched :text('No folder is watched')")
+            assert page.locator("#fc-watched").is_visible() is may and not page.locator("#fc-watch-path").is_visible()
             ask_tab = page.get_by_role("tab", name="Chat", exact=True).first
             ask_tab.click()
             ask(page, "hydraulic oil change interval")

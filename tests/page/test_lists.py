@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,12 +13,14 @@ from bs4 import BeautifulSoup
 from copilot.errors import CopilotError
 from copilot.sample_plant import plant_folder
 from copilot.service.access import LOCAL, Role, User
-from copilot.service.jobs import Job, JobState
+from copilot.service.jobs import FileSteps, Job, JobState
+from copilot.service.watched import WatchedFolder
 from finetune.registry import VersionInfo
 from finetune.review import Stored
 from finetune.types import Feedback, Verdict
 from indexer.protocols import Guess
 from indexer.types import ChunkKind, DocumentKind, DocumentRecord, ExtractionReport
+from indexer.worker import FileStep
 from tests.made_answers import EVIL, answer, chunk
 from ui.charts import Bar, Week, figures_html, pareto_html, table_html, trend_html
 from ui.documents import documents_html, preview_html
@@ -28,6 +31,7 @@ from ui.tabs.faults import Faults, from_answer
 from ui.tabs.library import Library
 from ui.tabs.training import Training
 from ui.versions import feedback_html, versions_html
+from ui.watching import watched_html
 from ui.words import words_for
 
 EN, ZH = words_for("en"), words_for("zh")
@@ -113,18 +117,41 @@ def test_a_preview_has_the_page_and_what_was_read_of_it():
 
 
 def test_jobs_say_how_far_they_are_and_what_became_of_files():
-    running = Job("1", "upload", JobState.RUNNING, "egon", "", "embed", 30, 120, {"a.pdf": "waiting"})
-    ended = Job(
-        "2", "index", JobState.DONE, "egon", "", finished_at="now", files={"b.pdf": "done", "c.pdf": "it is empty"}
-    )
+    steps = (FileStep("auto/a.pdf", "reading", 12, 340), FileStep("d.pdf", "reading"), FileStep("e.pdf", "left_out", reason="it is empty"),
+             FileStep("f.md", "read", 1, 1))  # fmt: skip
+    running = Job("1", "upload", JobState.RUNNING, "egon", "", "embed", 30, 120, {"a.pdf": "waiting"}, steps)
+    ended = Job("2", "index", JobState.DONE, "egon", "", finished_at="now", files={"b.pdf": "done", "c.pdf": "it is empty"},
+                steps=(FileStep("x/b.pdf", "read", 20, 20),))  # fmt: skip
     page = soup(jobs_html([running, ended], EN))
-    assert page.select("progress")[0]["value"] == "25" and "embed 30/120" in text_of(page)
+    assert page.select("progress")[0]["value"] == "25" and "indexing meanings 30/120" in text_of(page)
     assert [text_of(row) for row in page.select(".fc-files li")] == [
-        "a.pdf waiting",
-        "b.pdf added",
-        "c.pdf it is empty",
+        "auto/a.pdf being read, page 12 of 340",
+        "d.pdf being read",
+        "e.pdf Left out: it is empty",
+        "f.md read, 1 page",
+        "b.pdf added · 20 pages",
+        "c.pdf Left out: it is empty",
     ]
+    assert "正在读取第 12 页，共 340 页" in jobs_html([running], ZH)
     assert under_way([running]) and not under_way([ended]) and jobs_html([], EN) == ""
+
+
+def test_the_last_files_of_a_large_build_are_kept_and_all_that_failed():
+    steps = FileSteps(most=3)
+    for number in range(9):
+        steps.note(FileStep(f"{number}.md", "reading", 1, 2))
+        steps.note(FileStep(f"{number}.md", "left_out" if number < 2 else "read", 2, 2))
+    steps.note(FileStep("now.pdf", "reading", 5, 9))
+    assert [step.document_id for step in steps.shown()] == ["now.pdf", "0.md", "1.md", "8.md", "7.md", "6.md"]
+
+
+def test_watched_folders_say_since_when_and_whether_they_are_there(tmp_path):
+    there = WatchedFolder(str(tmp_path), "HP-200", "manual", "anna", "2026-01-02T03:04:05+00:00")
+    page = soup(watched_html([there, replace(there, path="/no/such")], False, EN))
+    assert "watched since 2026-01-02 03:04 UTC, by anna" in text_of(page) and "Manual" in text_of(page)
+    assert [one["data-value"] for one in page.select("[data-fc=unwatch]")] == [str(tmp_path), "/no/such"]
+    assert len(page.select(".fc-trouble")) == 1
+    assert "No folder is watched" in watched_html([], False, EN) and "所有" in watched_html([], True, ZH)
 
 
 def test_versions_show_figures_and_what_can_be_done():

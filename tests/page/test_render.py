@@ -69,7 +69,7 @@ def test_a_colon_in_a_sentence_makes_no_term():
 def test_the_few_words_that_answer_stand_out_and_what_was_withheld_is_said():
     made = replace(answer(), short="175 bar", withheld=("It holds 180 bar.",))
     page = soup(turn_html(made, EN))
-    assert page.select_one(".fc-short").text == "175 bar" and "do not bear them out: 1" in text_of(page)
+    assert page.select_one(".fc-short").text == "175 bar" and "do not bear it out: 1 sentence." in text_of(page)
     assert not soup(turn_html(answer(), EN)).select(".fc-short")
 
 

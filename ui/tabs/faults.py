@@ -273,11 +273,19 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
         return [*emptied(), "", ""]
 
     def counted(state: Session, name: str, span: str, request: gr.Request) -> str:
+        state.visited.add("statistics")
         return faults.statistics(state, page.user_of(request), name or None, span or "all_time")
 
     def found(state: Session, name: str, text: str, request: gr.Request) -> tuple[str, str]:
+        state.visited.add("reports")
         html = faults.reports_html(state, page.user_of(request), name or None, text or "")
         return html, faults.link(state, name or None)
+
+    def counted_again(state: Session, name: str, span: str, request: gr.Request) -> Any:
+        return counted(state, name, span, request) if "statistics" in state.visited else gr.skip()
+
+    def found_again(state: Session, name: str, text: str, request: gr.Request) -> Any:
+        return found(state, name, text, request) if "reports" in state.visited else (gr.skip(), gr.skip())
 
     symptom.blur(suggested, [session, symptom, component, mode], [component, mode, hint], **QUIET)
     symptom.change(
@@ -293,5 +301,7 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
         [list_machine.input, find.input, reports_tab.select], found, [session, list_machine, find], [listed, fetch],
         trigger_mode="always_last", **QUIET,
     )  # fmt: skip
+    page.on_language(counted_again, [session, chart_machine, period], [charts])
+    page.on_language(found_again, [session, list_machine, find], [listed, fetch])
     page.on_open(opened, [session], [machine, chart_machine, list_machine, day])
     return tabs, [machine, code, symptom]

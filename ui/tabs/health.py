@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from copilot.service.access import Role, User
 from ui.charts import figures_html
 from ui.common import ERRORS, QUIET
+from ui.evaluations import Evaluated, evaluated_html
 from ui.session import Session
-from ui.versions import evaluation_html
+from ui.versions import evaluation_html, task_name
 
 if TYPE_CHECKING:
     from ui.app import Page
@@ -57,6 +58,15 @@ class Health:
         return f'<ul class="fc-checks">{rows}</ul>'
 
     def evaluation_html(self, session: Session, user: User) -> str:
+        """The last evaluations over the plant's own questions."""
+        found = Evaluated(
+            self.service.evaluations(user),
+            self.service.evaluation_history(user),
+            self.service.evaluations_compared(user),
+        )
+        return evaluated_html(found, self.page.words(session))
+
+    def models_html(self, session: Session, user: User) -> str:
         """The figures of the version in force of every task."""
         words = self.page.words(session)
         parts = []
@@ -70,10 +80,11 @@ class Health:
                 if isinstance(metrics.get(name), int | float)
             ]
             told = evaluation_html(metrics, words)
+            title = f"{task_name(info.task, words)} · {info.version}"
             parts.append(
-                f'<section class="fc-panel"><h3>{escape(info.task)} {escape(info.version)}</h3>{figures_html(figures)}{told}</section>'
+                f'<section class="fc-panel"><h3>{escape(title)}</h3>{figures_html(figures) if figures else ""}{told}</section>'
             )
-        return "".join(parts) or f'<p class="fc-note">{escape(words("health.evaluation_none"))}</p>'
+        return "".join(parts) or f'<p class="fc-note">{escape(words("health.models_none"))}</p>'
 
     def gaps_html(self, session: Session, user: User) -> str:
         """What was asked in vain, the most frequent first."""
@@ -83,7 +94,7 @@ class Health:
             return f'<p class="fc-note">{escape(words("health.gaps_none"))}</p>'
         rows = "".join(
             f'<li class="fc-document"><div><b>{escape(one.question)}</b><div class="fc-chips">'
-            f'<span class="fc-chip">{escape(words("health.times", count=len(one.gaps)))}</span>'
+            f'<span class="fc-chip">{escape(words.count("health.times", len(one.gaps), count=len(one.gaps)))}</span>'
             f'<span class="fc-chip">{escape(one.machine or words("answer.no_machine"))}</span></div></div></li>'
             for one in found
         )
@@ -115,6 +126,8 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
             gaps = gr.HTML(elem_id="fc-gaps", js_on_load=None, apply_default_css=False)
             titles["evaluation"] = gr.HTML(js_on_load=None)
             evaluation = gr.HTML(elem_id="fc-evaluation", js_on_load=None, apply_default_css=False)
+            titles["models"] = gr.HTML(js_on_load=None)
+            models = gr.HTML(elem_id="fc-models", js_on_load=None, apply_default_css=False)
         with gr.Column(scale=1, min_width=340):
             titles["doctor"] = gr.HTML(js_on_load=None)
             again = gr.Button("Look again", elem_id="fc-health-again", elem_classes="fc-plain")
@@ -126,14 +139,14 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
     def looked(state: Session, request: gr.Request) -> list[Any]:
         user = page.user_of(request)
         out: list[Any] = []
-        for look in (health.gaps_html, health.evaluation_html, health.checks_html):
+        for look in (health.gaps_html, health.evaluation_html, health.models_html, health.checks_html):
             try:
                 out.append(look(state, user))
             except ERRORS as error:
                 out.append(f'<p class="fc-note">{escape(str(error))}</p>')
         return [health.service_html(state), *out]
 
-    shown = [service, gaps, evaluation, checks]
+    shown = [service, gaps, evaluation, models, checks]
     again.click(looked, [session], shown, **QUIET)
     return looked, [session], shown
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot.service.access import Role, User
+from copilot.service.errors import ConflictError, NotFoundError
 from ui.common import ERRORS, EVENTS, QUIET, data_of
 from ui.documents import documents_html, preview_html
 from ui.jobs import jobs_html, under_way
 from ui.session import Session
+from ui.watching import watched_html
 from ui.words import Words
 
 if TYPE_CHECKING:
@@ -45,6 +47,46 @@ class Library:
             return "", False
         jobs = self.service.jobs(user)
         return jobs_html(jobs, self.page.words(session), _JOBS), under_way(jobs)
+
+    def remove(self, session: Session, user: User, document_id: str) -> str:
+        """Take a document out; returns what stands in the way, or ""."""
+        words = self.page.words(session)
+        if session.previewed and session.previewed[0] == document_id:
+            session.previewed = None
+        try:
+            self.service.remove_document(document_id, user)
+        except ConflictError:
+            return words("library.conflict", document=document_id)
+        except NotFoundError:
+            return words("library.gone", document=document_id)
+        except ERRORS as error:
+            return str(error)
+        return ""
+
+    def watched(self, session: Session, user: User) -> str:
+        """The watched folders."""
+        if not self.may_change(user):
+            return ""
+        return watched_html(self.service.watched(user), self.service.settings.server.watch, self.page.words(session))
+
+    def watch(self, session: Session, user: User, folder: str, machine: str) -> tuple[bool, str]:
+        """Begin to watch a folder; (whether it is now, what to say)."""
+        words = self.page.words(session)
+        if not folder.strip():
+            return False, words("library.watch_which")
+        try:
+            self.service.watch_folder(Path(folder.strip()), user, machine.strip() or None)
+        except ERRORS as error:
+            return False, str(error)
+        return True, words("library.watch_begun", folder=folder.strip())
+
+    def unwatch(self, session: Session, user: User, folder: str) -> str:
+        """Stop watching a folder; what to say."""
+        try:
+            self.service.unwatch_folder(folder, user)
+        except ERRORS as error:
+            return str(error)
+        return self.page.words(session)("library.watch_ended", folder=folder)
 
     def preview(self, session: Session, user: User) -> str:
         """The document and page that the session looks at."""
@@ -88,7 +130,13 @@ def build(page: "Page", session: Any) -> None:
                     machine = gr.Textbox(elem_id="fc-upload-machine", scale=2, min_width=180)
                     kind = gr.Dropdown([("Recognise", ""), *((name, name) for name in _KINDS)], value="", min_width=160)
                     upload = gr.Button("Add to the library", variant="primary", elem_id="fc-upload", min_width=160)
-            note = gr.HTML(js_on_load=None)
+            with gr.Accordion("Watched folders", open=False, elem_id="fc-watch") as watching:
+                watched = gr.HTML(elem_id="fc-watched", js_on_load=EVENTS, apply_default_css=False)
+                with gr.Row(equal_height=True) as watch_form:
+                    watch_path = gr.Textbox(elem_id="fc-watch-path", scale=3, min_width=220, max_length=2000)
+                    watch_machine = gr.Textbox(elem_id="fc-watch-machine", scale=2, min_width=180, max_length=200)
+                    watch = gr.Button("Watch", elem_id="fc-watch-begin", elem_classes="fc-plain", min_width=140)
+                watch_note = gr.HTML(js_on_load=None)
             with gr.Row(equal_height=True, elem_id="fc-library-bar"):
                 search = gr.Textbox(show_label=False, container=False, elem_id="fc-find", scale=3, min_width=180)
                 reindex = gr.Button("Look for changes", elem_id="fc-reindex", elem_classes="fc-plain", min_width=140)
@@ -110,7 +158,11 @@ def build(page: "Page", session: Any) -> None:
     local.add(search, placeholder="library.search")
     local.add(reindex, value="library.reindex")
     local.add(rebuild, value="library.rebuild")
-    local.rendered(note, lambda words, state: {"value": f'<p class="fc-note">{words("library.watch")}</p>'})
+    local.add(watching, label="library.watch")
+    local.add(watch_path, label="library.watch_path")
+    local.add(watch_machine, label="library.machine")
+    local.add(watch, value="library.watch_begin")
+    local.rendered(watch_note, lambda words, state: {"value": f'<p class="fc-note">{words("library.watch_note")}</p>'})
 
     def status(state: Session, user: User) -> tuple[Any, Any]:
         html, running = library.jobs(state, user)
@@ -119,14 +171,12 @@ def build(page: "Page", session: Any) -> None:
     def opened(state: Session, request: gr.Request) -> tuple[Any, ...]:
         user = page.user_of(request)
         may = library.may_change(user)
-        shown = gr.update(visible=may)
         return (
             library.documents(state, user),
             library.preview(state, user),
-            shown,
-            shown,
-            shown,
-            shown,
+            library.watched(state, user),
+            *[gr.update(visible=may)] * 4,
+            gr.update(visible=user.role.includes(Role.ADMIN)),
             *status(state, user),
         )
 
@@ -155,17 +205,29 @@ def build(page: "Page", session: Any) -> None:
     def anew(state: Session, request: gr.Request) -> tuple[Any, Any]:
         return start(state, request, lambda user: page.service.reindex(user, rebuild=True))
 
-    def acted(state: Session, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+    def acted(state: Session, find: str, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         wanted = data_of(event)
         user = page.user_of(request)
-        if wanted.get("fc") == "remove":
-            name = str(wanted.get("value", ""))
-            if state.previewed and state.previewed[0] == name:
-                state.previewed = None
-            work = start(state, request, lambda asked: page.service.remove_document(name, asked))
-            return library.preview(state, user), *work
-        library.look(state, wanted)
-        return library.preview(state, user), gr.skip(), gr.skip()
+        if wanted.get("fc") != "remove":
+            library.look(state, wanted)
+            return library.preview(state, user), gr.skip(), gr.skip(), gr.skip()
+        trouble = library.remove(state, user, str(wanted.get("value", "")))
+        if trouble:
+            gr.Warning(trouble)
+        fresh = library.documents(state, user, find or "") if trouble else gr.skip()
+        return library.preview(state, user), *status(state, user), fresh
+
+    def begin(state: Session, path: str, name: str, request: gr.Request) -> tuple[Any, ...]:
+        user = page.user_of(request)
+        ok, told = library.watch(state, user, path or "", name or "")
+        (gr.Info if ok else gr.Warning)(told)
+        emptied = ("", "") if ok else (gr.skip(), gr.skip())
+        return library.watched(state, user), *emptied, *status(state, user)
+
+    def ended(state: Session, event: gr.EventData, request: gr.Request) -> str:
+        user = page.user_of(request)
+        gr.Info(library.unwatch(state, user, str(data_of(event).get("value", ""))))
+        return library.watched(state, user)
 
     def ticked(state: Session, words: str, request: gr.Request) -> tuple[Any, ...]:
         user = page.user_of(request)
@@ -180,11 +242,13 @@ def build(page: "Page", session: Any) -> None:
     upload.click(uploaded, [session, files, folder, machine, kind], [files, folder, *shown], **QUIET)
     reindex.click(again, [session], shown, **QUIET)
     rebuild.click(anew, [session], shown, **QUIET)
-    listed.fc_act(acted, [session], [preview, *shown], **QUIET)
-    preview.fc_show(acted, [session], [preview, *shown], **QUIET)
+    listed.fc_act(acted, [session, search], [preview, *shown, listed], **QUIET)
+    preview.fc_show(acted, [session, search], [preview, *shown, listed], **QUIET)
     search.input(searched, [session, search], [listed], trigger_mode="always_last", **QUIET)
     clock.tick(ticked, [session, search], [*shown, listed], **QUIET)
-    page.on_open(opened, [session], [listed, preview, adding, reindex, rebuild, note, *shown])
+    watch.click(begin, [session, watch_path, watch_machine], [watched, watch_path, watch_machine, *shown], **QUIET)
+    watched.fc_act(ended, [session], [watched], **QUIET)
+    page.on_open(opened, [session], [listed, preview, watched, adding, watching, reindex, rebuild, watch_form, *shown])
 
 
 def _kinds(words: Words) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from copilot.service.access import Role, User
+from copilot.service.errors import ConflictError
 from ui.common import ERRORS, EVENTS, QUIET, data_of
 from ui.jobs import jobs_html, under_way
 from ui.session import Session
@@ -142,6 +143,8 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
         user = page.user_of(request)
         try:
             gr.Info(training.act(state, data_of(event), user), duration=3)
+        except ConflictError:
+            gr.Warning(page.words(state)("training.conflict"))
         except ERRORS as error:
             gr.Warning(str(error))
         return training.queue(state, user), training.versions(state, user)
