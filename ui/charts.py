@@ -141,7 +141,8 @@ def lines_html(title: str, labels: Sequence[str], lines: Sequence[Line], width: 
     )
     every = max(1, -(-len(labels) // 10))
     below = "".join(
-        f'<text x="{at(place, 0)[0]:.1f}" y="{height - 6}" text-anchor="middle">{escape(label)}</text>'
+        f'<text x="{at(place, 0)[0]:.1f}" y="{height - 6}" text-anchor="{"end" if place == len(labels) - 1 else "middle"}">'
+        f"{escape(label)}</text>"
         for place, label in enumerate(labels)
         if place % every == 0
     )

@@ -90,7 +90,8 @@ def _version(info: VersionInfo, words: Words, can_go_back: bool) -> str:
             f'<button type="button" data-fc="promote" data-task="{task}" data-value="{version}">'
             f"{escape(words('training.promote'))}</button>"
         )
-    reason = f"<small>{escape(info.reason)}</small>" if info.reason else ""
+    told = info.reason if info.state != "shipped" else ""  # its chip says so in the page's language
+    reason = f"<small>{escape(told)}</small>" if told else ""
     return (
         f'<li class="fc-document"><div><b>{version}</b><div class="fc-chips">{chips}</div>'
         f"<small>{escape(' · '.join((f'{info.created_at:%Y-%m-%d %H:%M}', *facts)))}</small>{reason}{evaluation_html(metrics, words)}</div>"

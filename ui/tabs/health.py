@@ -80,6 +80,8 @@ class Health:
                 if isinstance(metrics.get(name), int | float)
             ]
             told = evaluation_html(metrics, words)
+            if not figures and not told:
+                continue
             title = f"{task_name(info.task, words)} · {info.version}"
             parts.append(
                 f'<section class="fc-panel"><h3>{escape(title)}</h3>{figures_html(figures) if figures else ""}{told}</section>'
@@ -124,14 +126,14 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
             service = gr.HTML(elem_id="fc-service", js_on_load=None, apply_default_css=False)
             titles["gaps"] = gr.HTML(js_on_load=None)
             gaps = gr.HTML(elem_id="fc-gaps", js_on_load=None, apply_default_css=False)
-            titles["evaluation"] = gr.HTML(js_on_load=None)
-            evaluation = gr.HTML(elem_id="fc-evaluation", js_on_load=None, apply_default_css=False)
             titles["models"] = gr.HTML(js_on_load=None)
             models = gr.HTML(elem_id="fc-models", js_on_load=None, apply_default_css=False)
         with gr.Column(scale=1, min_width=340):
             titles["doctor"] = gr.HTML(js_on_load=None)
             again = gr.Button("Look again", elem_id="fc-health-again", elem_classes="fc-plain")
             checks = gr.HTML(elem_id="fc-checks-box", js_on_load=None, apply_default_css=False)
+    titles["evaluation"] = gr.HTML(js_on_load=None)
+    evaluation = gr.HTML(elem_id="fc-evaluation", js_on_load=None, apply_default_css=False)
     for key, title in titles.items():
         local.rendered(title, _heading(f"health.{key}"))
     local.add(again, value="health.refresh")

@@ -126,22 +126,22 @@ def build(page: "Page", session: Any) -> None:
                 with gr.Row():
                     files = gr.File(file_count="multiple", elem_id="fc-files", height=150, min_width=220)
                     folder = gr.File(file_count="directory", elem_id="fc-folder", height=150, min_width=220)
-                with gr.Row(equal_height=True):
+                with gr.Row(elem_classes="fc-field-row"):
                     machine = gr.Textbox(elem_id="fc-upload-machine", scale=2, min_width=180)
                     kind = gr.Dropdown([("Recognise", ""), *((name, name) for name in _KINDS)], value="", min_width=160)
                     upload = gr.Button("Add to the library", variant="primary", elem_id="fc-upload", min_width=160)
             with gr.Accordion("Watched folders", open=False, elem_id="fc-watch") as watching:
                 watched = gr.HTML(elem_id="fc-watched", js_on_load=EVENTS, apply_default_css=False)
-                with gr.Row(equal_height=True) as watch_form:
+                with gr.Row(elem_classes="fc-field-row") as watch_form:
                     watch_path = gr.Textbox(elem_id="fc-watch-path", scale=3, min_width=220, max_length=2000)
                     watch_machine = gr.Textbox(elem_id="fc-watch-machine", scale=2, min_width=180, max_length=200)
                     watch = gr.Button("Watch", elem_id="fc-watch-begin", elem_classes="fc-plain", min_width=140)
                 watch_note = gr.HTML(js_on_load=None)
             with gr.Row(equal_height=True, elem_id="fc-library-bar"):
                 search = gr.Textbox(show_label=False, container=False, elem_id="fc-find", scale=3, min_width=180)
-                reindex = gr.Button("Look for changes", elem_id="fc-reindex", elem_classes="fc-plain", min_width=140)
+                reindex = gr.Button("Look for changes", elem_id="fc-reindex", elem_classes="fc-plain", min_width=190)
                 rebuild = gr.Button(
-                    "Read everything again", elem_id="fc-rebuild", elem_classes="fc-plain", min_width=140
+                    "Read everything again", elem_id="fc-rebuild", elem_classes="fc-plain", min_width=190
                 )
             jobs = gr.HTML(elem_id="fc-library-jobs", js_on_load=None)
             listed = gr.HTML(elem_id="fc-documents", js_on_load=EVENTS, apply_default_css=False)

@@ -107,11 +107,11 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
             drift = gr.HTML(elem_id="fc-drift", js_on_load=None, apply_default_css=False)
         with gr.Column(scale=1, min_width=340):
             versions_title = gr.HTML(js_on_load=None)
-            with gr.Row(equal_height=True):
+            with gr.Row(elem_classes="fc-field-row"):
                 task = gr.Dropdown(["router"], value="router", elem_id="fc-task", min_width=140)
                 train = gr.Button("Train now", variant="primary", elem_id="fc-train", min_width=140)
             jobs = gr.HTML(elem_id="fc-trainings", js_on_load=None)
-            with gr.Row(equal_height=True):
+            with gr.Row(elem_classes="fc-field-row"):
                 every = gr.Textbox(value="7d", elem_id="fc-every", max_length=10, min_width=150)
                 least = gr.Number(value=50, precision=0, elem_id="fc-least", min_width=120)
                 planned = gr.Button("Set", elem_id="fc-schedule", elem_classes="fc-plain", min_width=140)
