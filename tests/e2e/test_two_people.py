@@ -11,7 +11,6 @@ from tests.e2e.conftest import WAIT_MS, ask, copy_home, open_tab, start_server
 
 ASKED = "what torque for the separator cover bolts of the compressor"
 PASSWORD = "a long pass phrase"
-WAIT_LONG_MS = 120_000
 
 
 def text_of(page, selector):
@@ -88,31 +87,3 @@ def test_the_same_feedback_is_decided_once_and_the_second_is_told(two, plant):
     entry.wait_for(state="detached")  # his list is up to date
     made = reviews(plant)
     assert [(one["decision"], one["route"]) for one in made] == [("accept", None)]
-
-
-def test_the_same_document_is_removed_once_and_the_second_is_told(two, tmp_path):
-    anna, egon = two
-    file = tmp_path / "SH-9_shear.md"
-    file.write_text("# Shear SH-9\n\nThe blade of the shear SH-9 is turned every 400 h.\n", encoding="utf-8")
-    open_tab(anna, "Library")
-    anna.click("#fc-add button >> nth=0")
-    anna.set_input_files("#fc-files input[type=file]", str(file))
-    anna.wait_for_selector("#fc-files :text('SH-9')")
-    anna.click("#fc-upload")
-    hers = anna.locator("#fc-documents .fc-document", has_text="Shear SH-9").first
-    hers.wait_for(timeout=WAIT_LONG_MS)
-    egon.reload()
-    egon.wait_for_selector(".fc-asks button")
-    open_tab(egon, "文档库")
-    his = egon.locator("#fc-documents .fc-document", has_text="Shear SH-9").first
-    his.wait_for()
-    count = egon.locator("#fc-documents .fc-document").count()
-    hers.locator(".fc-menu summary").click()
-    hers.locator("[data-fc=remove]").click()
-    his.locator(".fc-menu summary").click()
-    his.locator("[data-fc=remove]").click()  # while hers is under way, or just after
-    egon.wait_for_selector(":text('无需再操作'), :text('已被其他人移除')")
-    hers.wait_for(state="detached", timeout=WAIT_LONG_MS)
-    his.wait_for(state="detached", timeout=WAIT_LONG_MS)
-    assert anna.locator("#fc-documents .fc-document").count() == count - 1  # all others are there
-    assert anna.locator(".fc-job.fc-failed").count() == 0
