@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from copilot.kinds import is_of_another, speaks_of
+from copilot.parts_glossary import parts_missing, parts_named
 from copilot.protocols import Rarity
 from copilot.scoring import GENERIC, HISTORY_WORDS, is_about_the_past, term_weights
 from copilot.types import Evidence, Subject, Understanding
@@ -151,6 +152,8 @@ class EvidenceJudge:
             unknown = 1.0
         if subject is not None and self._is_unheard_of(subject, hits):
             unknown = 1.0
+        if not same_language and meaning < _SURELY_MEANT:
+            unknown = max(unknown, self._missing_parts(understanding, hits))
         numbers = _missing_numbers(understanding, top) if same_language else 0.0
         score += 0.05 * agree - 0.25 * unknown - 0.2 * numbers
         parts = {
@@ -191,6 +194,14 @@ class EvidenceJudge:
         # All as questions: that path is made for a few texts, the other one for bulk.
         vectors = self._embedder.embed_questions([understanding.text, *(embedding_text(hit.chunk) for hit in top)])
         return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
+
+    def _missing_parts(self, understanding: Understanding, hits: Sequence[Hit]) -> float:
+        """Share of the machine parts in a question, 0..1, that no hit in the other language has under any name."""
+        question = understanding.text
+        for words in understanding.subject.words if understanding.subject is not None else ():
+            question = question.replace(words, " ")
+        named = parts_named(question)
+        return len(parts_missing(named, [_everything(hit) for hit in hits])) / len(named) if named else 0.0
 
     def _is_unheard_of(self, subject: Subject, hits: Sequence[Hit]) -> bool:
         """Whether no document is about the kind of machine asked about, and none has a word for it."""

@@ -14,6 +14,7 @@ from copilot.kinds import KindFinder
 from copilot.period import Period, find_period
 from copilot.protocols import Knowledge, Rewriter
 from copilot.safety import asks_to_defeat
+from copilot.start_checks import asks_what_to_check_before_start, in_words_of_manuals
 from copilot.types import Question, Subject, Understanding
 from copilot.units import asks_for_value, dimensions_asked
 from finetune.protocols import Router
@@ -78,6 +79,8 @@ class Understander:
             resolved = self._rewritten(text, question, resolved)
         asked, text = text, resolved.text
         leans = resolved.follows is not None and (asked in text or resolved.rewritten)
+        checks = asks_what_to_check_before_start(text)
+        text = in_words_of_manuals(text) if checks else text
         machine, known, mentioned = self._machine(asked, question.machine, resolved)
         decision = self._router.route(text)
         if resolved.follows is not None and decision.route == OUT_OF_SCOPE != resolved.follows.route:
@@ -88,6 +91,8 @@ class Understander:
         period = find_period(text, self._today())
         if _counts_the_past(text, period) and self._knowledge.fault_reports.total():
             decision = self._of_form(AnswerForm.HISTORY, decision)
+        if checks and not is_chinese(text):  # Chinese manuals have such checks in tables as often as in steps
+            decision = self._of_form(AnswerForm.STEPS, decision)
         plan, form, sure = self._plan(decision)
         subject = self._kinds.subject(text) if machine is None else None
         cared_for = list(subject.words) if subject is not None and subject.known else []
