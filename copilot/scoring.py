@@ -15,7 +15,7 @@ from copilot.protocols import Rarity
 from copilot.sentences import Unit, UnitKind, split
 from copilot.table_values import Cell, record_cells, row_cells
 from copilot.types import Understanding
-from copilot.units import asks_for_value, dimensions_asked, has_number, quantities, states_interval
+from copilot.units import asks_for_value, dimensions_asked, has_number, names_of, quantities, states_interval
 from finetune.types import AnswerForm
 from indexer.analysis import question_tokens, tokens
 from indexer.protocols import Embedder
@@ -87,6 +87,23 @@ class Candidate:
         return self.hit.chunk
 
 
+def wants_value(understanding: Understanding) -> bool:
+    """Whether a value answers: by the form, or where the form leaves it open or is about intervals, by the question."""
+    form, text = understanding.form, understanding.text
+    if form is AnswerForm.INTERVALS:
+        return bool(dimensions_asked(text) - {"time"})
+    return form is AnswerForm.VALUE or (form is AnswerForm.AUTO and asks_for_value(text))
+
+
+def _whole_rows(chunk: Chunk) -> list[Unit]:
+    """The units of a chunk; a row of a table that is a chunk of its own is one unit, not one for each cell."""
+    units = split(chunk.text, chunk.kind)
+    if chunk.kind is not ChunkKind.TABLE or len(units) < 2 or any(unit.kind is not UnitKind.FIELD for unit in units):
+        return units
+    first, last = units[0], units[-1]
+    return [Unit(first.start, last.end, UnitKind.FIELD, first.line, " ; ".join(unit.text for unit in units))]
+
+
 def starts_with_pronoun(sentence: str) -> bool:
     """Whether a sentence leans on the one before it."""
     return bool(_PRONOUN.match(sentence.lstrip()))
@@ -132,7 +149,11 @@ class UnitScorer:
         self._wants_code = bool(_ASKS_CODE.search(understanding.text))
         self._records: dict[str, list[Cell]] = {}
         self._wants_interval = form is AnswerForm.INTERVALS
-        self._wants_value = form is AnswerForm.VALUE or (form is AnswerForm.AUTO and asks_for_value(understanding.text))
+        self._wants_value = wants_value(understanding)
+        self._quantity_words = {
+            dimension: {token for word in words for token in question_tokens(word)}
+            for dimension, words in names_of(understanding.text).items()
+        }
 
     def candidates(self) -> list[Candidate]:
         """All units of the hits, scored, best first; ties in the order of the hits."""
@@ -140,11 +161,11 @@ class UnitScorer:
         for hit in self._hits:
             found.extend(
                 Candidate(unit, hit, order)
-                for order, unit in enumerate(split(hit.chunk.text, hit.chunk.kind))
+                for order, unit in enumerate(_whole_rows(hit.chunk))
                 if unit.kind is not UnitKind.HEADER and any(map(str.isalnum, unit.text))
             )
         weights = term_weights(self._understanding.terms, (candidate.unit.text for candidate in found), self._rarity)
-        bags = [set(tokens(candidate.unit.text)) for candidate in found]
+        bags = [set(tokens(self._said(candidate))) for candidate in found]
         scored = [self._lexical(candidate, place, found, bags, weights) for place, candidate in enumerate(found)]
         scored.sort(key=lambda candidate: -candidate.score)
         return _add_reading(self._add_meaning(scored))
@@ -163,7 +184,10 @@ class UnitScorer:
         for other in (place - 1, place + 1):
             if 0 <= other < len(found) and found[other].hit is candidate.hit:
                 around |= bags[other]
-        context = set(tokens(" ".join((*candidate.chunk.heading[-2:], _header(candidate.chunk)))))
+        labels = " ".join((_header(candidate.chunk), *(cell.label for cell in self._cells(candidate))))
+        context = set(tokens(" ".join((*candidate.chunk.heading[-2:], labels))))
+        if self._wants_value:  # "54 Hz" says that it is a frequency
+            context |= self._words_of_quantities(candidate)
         title = set(tokens(f"{candidate.chunk.source.title} {' '.join(candidate.chunk.heading[:-2])}"))
         overlap = sum(weight for term, weight in weights.items() if term in own) / total
         score = 0.0
@@ -178,6 +202,17 @@ class UnitScorer:
                 score += 0.2 * weight
         score = score / total + 0.3 / (1 + candidate.hit.rank)
         return replace(candidate, score=score + self._bonus(candidate, bool(overlap)), overlap=overlap)
+
+    def _said(self, candidate: Candidate) -> str:
+        """What a candidate says itself: of a row its cells, which the names of the columns are not part of."""
+        cells = self._cells(candidate) if candidate.unit.kind is UnitKind.FIELD else []
+        return " ; ".join(cell.text for cell in cells) or candidate.unit.text
+
+    def _words_of_quantities(self, candidate: Candidate) -> set[str]:
+        """The question's names for the kinds of quantity that a candidate has a value of."""
+        cells = self._cells(candidate)
+        found = quantities(" ; ".join(cell.value for cell in cells) if cells else candidate.unit.text)
+        return set().union(*(self._quantity_words.get(quantity.dimension, ()) for quantity in found))
 
     def _bonus(self, candidate: Candidate, overlaps: bool) -> float:
         text, bonus = candidate.unit.text, 0.0

@@ -1,5 +1,5 @@
-"""The cells of table rows with the unit that belongs to each, wherever it stands: in the cell, the column's head, a column
-of units. Pure functions."""
+"""The cells of table rows with the unit that belongs to each, wherever it stands: in the cell, the head of its column or
+of its row, a column of units. Pure functions."""
 
 from __future__ import annotations
 
@@ -66,12 +66,19 @@ def record_cells(units: Sequence[Unit]) -> list[Cell]:
 def _with_units(pairs: Sequence[tuple[str, str]]) -> list[Cell]:
     alone = [text for _, text in pairs if measure(text) is not None and not any(map(str.isdigit, text))]
     common = alone[0] if len(alone) == 1 else ""
+    if not alone and pairs and not _NUMBER.fullmatch(pairs[0][1].strip()):
+        common = _bracketed(pairs[0][1])  # "Oil filling (l) | 2.4 | 3.8": models are the columns
     return [Cell(label, text, _unit_of(label, text, common)) for label, text in pairs]
 
 
 def _unit_of(label: str, text: str, common: str) -> str:
     if not _NUMBER.fullmatch(text.strip()) or quantities(text):
         return ""
-    named = _IN_BRACKETS.search(label)
+    return _bracketed(label) or common
+
+
+def _bracketed(name: str) -> str:
+    """The unit at the end of a column's or row's name: "Torque (Nm)", "length, mm"; "" where there is none."""
+    named = _IN_BRACKETS.search(name)
     unit = next((part for part in named.groups() if part), "") if named else ""
-    return unit if unit and measure(unit) is not None else common
+    return unit if unit and measure(unit) is not None else ""

@@ -43,6 +43,7 @@ for _dimension, _names in {
     "volume": "l ml cc 升 毫升 liter litre liters litres",
     "resistance": "ohm kohm mohm ω 欧 欧姆 兆欧 ohms",
     "share": "% ‰ percent",
+    "sound": "db 分贝",
     "flow": "l/min m3/h m3/min m³/min m³/h 升/分",
 }.items():
     for _name in _names.split():
@@ -70,9 +71,11 @@ _ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                    r"容积|油量|加多少"),
         ("flow", r"\b(?:per (?:minute|hour)|flow rate|delivery rate|delivers?)\b|流量|排量|每分钟|每小时"),
         ("resistance", r"\b(?:resistance|ohms?)\b|电阻|阻值"),
+        ("sound", r"\b(?:loud|noise|sound|decibels?)\b|噪[声音]|声压|分贝"),
         ("share", r"\b(?:percent|percentage|humidity|ratio|concentration)\b|百分|湿度|浓度|比例"),
     )
 )  # fmt: skip
+_RATE = re.compile(r"\b(?:per|an|each|every) (?:minute|hour|second)\b|每(?:分钟|小时|秒)", re.IGNORECASE)
 _VALUE_QUESTION = re.compile(
     r"\bhow (?:much|many|long|often|far|fast|heavy|high|hot|large|big|thick|deep|wide|tall|strong)\b|\b(?:what|"
     r"which) (?:is|are|was)?\s*(?:the )?"
@@ -128,8 +131,23 @@ def has_number(text: str) -> bool:
 
 
 def dimensions_asked(question: str) -> frozenset[str]:
-    """The kinds of quantity a question asks for, by its words; empty when it names none."""
-    return frozenset(dimension for dimension, pattern in _ASKED if pattern.search(question))
+    """The kinds of quantity a question asks for, by its words; empty when it names none.
+
+    >>> sorted(dimensions_asked("how much water per minute")), sorted(dimensions_asked("how many minutes"))
+    (['flow', 'volume'], ['time'])
+    """
+    return frozenset(names_of(question))
+
+
+def names_of(question: str) -> dict[str, frozenset[str]]:
+    """The kinds of quantity a question asks for, each with its words that say so."""
+    found = {
+        dimension: frozenset(
+            match[0] for match in pattern.finditer(_RATE.sub(" ", question) if dimension == "time" else question)
+        )
+        for dimension, pattern in _ASKED
+    }
+    return {dimension: words for dimension, words in found.items() if words}
 
 
 def asks_for_value(question: str) -> bool:

@@ -64,6 +64,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "another_kind": "That is from {title}, the document of another machine.",
         "disagree": "The documents do not agree. {source} says:",
         "converted": " (converted: {pairs})",
+        "several_rows": "Several rows fit the question:",
+        "several_rows_by": "Several rows fit the question; which one holds depends on {columns}:",
     },
     "zh": {
         "no_evidence": "文档中没有说明。",
@@ -122,6 +124,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "another_kind": "以上引自《{title}》，属于另一台机器。",
         "disagree": "文档说法不一致。{source} 写道：",
         "converted": "（换算：{pairs}）",
+        "several_rows": "有几行符合问题：",
+        "several_rows_by": "有几行符合问题，以{columns}为准：",
     },
 }
 

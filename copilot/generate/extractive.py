@@ -87,7 +87,7 @@ class ExtractiveGenerator:
             yield piece
         if not found:
             candidates = [candidate for candidate in candidates if candidate.overlap > 0 or self._embedder is not None]
-            yield from answer_passages(understanding, candidates, quoter)
+            yield from answer_passages(understanding, candidates, quoter, self._knowledge)
 
     def _beyond_the_code(
         self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter

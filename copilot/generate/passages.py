@@ -6,11 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from copilot.generate.quoting import Quoter, report_piece
+from copilot.conditions import Conditions
+from copilot.generate.quoting import Quoter, plain, report_piece
+from copilot.protocols import Knowledge
 from copilot.safety import is_protection_rule, is_rule
-from copilot.scoring import Candidate, starts_with_pronoun
+from copilot.scoring import Candidate, starts_with_pronoun, wants_value
 from copilot.sentences import Unit, UnitKind, split
+from copilot.table_rows import Row, fitting, row_at, same_table
 from copilot.types import Piece, Understanding
+from copilot.units import asks_for_value
+from copilot.wording import say
 from finetune.types import AnswerForm
 from indexer.analysis import fold, tokens
 from indexer.types import Chunk, ChunkKind
@@ -36,8 +41,13 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _REMEDY_UNITS = 2  # what follows a symptom in prose is most often what to do about it
 
 
-def answer_passages(understanding: Understanding, candidates: Sequence[Candidate], quoter: Quoter) -> Iterator[Piece]:
-    """The best one to three units with what they need to be read alone, chunk by chunk in reading order."""
+def answer_passages(
+    understanding: Understanding, candidates: Sequence[Candidate], quoter: Quoter, knowledge: Knowledge
+) -> Iterator[Piece]:
+    """The best one to three units with what they need to be read alone, chunk by chunk in reading order.
+
+    Where a value is asked for, the rows of a table are those that meet its conditions best, see `copilot.table_rows`.
+    """
     form = understanding.form
     if form is AnswerForm.WARNINGS:
         candidates = _prefer_rules(candidates)
@@ -45,6 +55,9 @@ def answer_passages(understanding: Understanding, candidates: Sequence[Candidate
     chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
     if form is AnswerForm.WARNINGS:
         chosen.sort(key=lambda candidate: candidate.chunk.kind is not ChunkKind.WARNING)
+    if wants_value(understanding) or asks_for_value(understanding.text) or form is AnswerForm.INTERVALS:
+        rows, chosen = _rows_asked_for(understanding, chosen, knowledge)
+        yield from _tables(understanding, rows, quoter)
     for chunk in dict.fromkeys(candidate.chunk for candidate in chosen):
         mine = [candidate for candidate in chosen if candidate.chunk is chunk]
         if chunk.kind is ChunkKind.FAULT_REPORT:
@@ -54,6 +67,48 @@ def answer_passages(understanding: Understanding, candidates: Sequence[Candidate
         else:
             units = _in_context(understanding, chunk, mine)
             yield from quoter.units(chunk, units if form in _TERSE else _readable(chunk, units))
+
+
+def _rows_asked_for(
+    understanding: Understanding, chosen: Sequence[Candidate], knowledge: Knowledge
+) -> tuple[list[list[Row]], list[Candidate]]:
+    """The rows that fit the question for each table that is among the chosen, and what is chosen besides.
+
+    A row that leads makes all that follow from other chunks second best; they are left as they are.
+    """
+    question = Conditions.of(understanding.text, understanding.terms)
+    tables: list[list[Row]] = []
+    rest: list[Candidate] = []
+    for candidate in chosen:
+        row = row_at(candidate.chunk, candidate.unit.start)
+        if row is None:
+            rest.append(candidate)
+        elif not any(same_table(row, rows[0]) for rows in tables):
+            source = candidate.chunk.source
+            tables.append(fitting(question, row, knowledge.section(source.document_id, candidate.chunk.section)))
+    return tables, rest
+
+
+def _tables(understanding: Understanding, tables: Sequence[Sequence[Row]], quoter: Quoter) -> Iterator[Piece]:
+    for rows in tables:
+        if len(rows) > 1:
+            columns = say(understanding.language, "comma").join(_telling_columns(rows))
+            key = "several_rows_by" if columns else "several_rows"
+            yield quoter.frame(say(understanding.language, key, columns=columns))
+        for chunk in dict.fromkeys(row.chunk for row in rows):
+            mine = [row for row in rows if row.chunk is chunk]
+            if any(row.inherited for row in mine):
+                for row in mine:
+                    yield from quoter.row(row)
+            else:
+                yield from quoter.units(chunk, [unit for row in mine for unit in row.units])
+
+
+def _telling_columns(rows: Sequence[Row]) -> list[str]:
+    """The names of the columns, but for the last, in which the rows differ: what a reader has to know to choose."""
+    cells = [{cell.label: cell.text for cell in (*row.cells, *row.inherited) if cell.text} for row in rows]
+    labels = [cell.label for cell in rows[0].cells if cell.label]
+    return [plain(label) for label in labels[:-1] if len({named.get(label, "") for named in cells}) > 1]
 
 
 def protection_rules(candidates: Sequence[Candidate], quoter: Quoter) -> Iterator[Piece]:

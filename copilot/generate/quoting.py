@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from copilot.measures import converted, measure
 from copilot.sentences import Unit, UnitKind, split
+from copilot.table_rows import Row
 from copilot.table_values import cells_of, header_of, record_cells, row_cells
 from copilot.types import Citation, Piece
 from copilot.units import quantities
@@ -42,6 +43,7 @@ class Quoter:
         self._known = len(known)
         self._convert = convert
         self._citations: dict[tuple[str, str], Citation] = {}
+        self._told: set[Citation] = set()
         self._started = False
 
     @property
@@ -74,10 +76,31 @@ class Quoter:
             new: tuple[Citation, ...] = (citation,)
             previous: Unit | None = None
             for unit in run:
-                text = f"{self._words(chunk, unit, everything)} [{citation.marker}]"
+                head = self._head_cited(chunk, unit, everything)
+                new += tuple(one for one in head if one.marker > citation.marker and one not in self._told)
+                self._told.update(head)
+                text = " ".join([self._words(chunk, unit, everything), *(f"[{one.marker}]" for one in (citation, *head))])
                 alone = unit.kind in _BLOCK or (previous is not None and previous.kind in _BLOCK) or previous is None
                 yield Piece(self._line(text) if alone else f" {text}", new)
                 new, previous = (), unit
+
+    def row(self, row: Row) -> Iterator[Piece]:
+        """A row of a table; where cells are merged, with what it takes over from the rows above, which are quoted too."""
+        if not row.inherited:
+            yield from self.units(row.chunk, row.units)
+            return
+        citation = self.cite(row.chunk, row.start, row.end)
+        cells = [f"{cell.label}{say(self._language, 'colon')}{cell.text}" for cell in row.inherited]
+        text = say(self._language, "cell_end").join([*cells, *_labelled(row.chunk, row.units[0], self._language)])
+        text += self._converted(_values(row.chunk, row.units[0]), text)
+        yield Piece(self._line(f"{plain(text)} [{citation.marker}]"), (citation,))
+
+    def _head_cited(self, chunk: Chunk, unit: Unit, everything: Sequence[Unit]) -> tuple[Citation, ...]:
+        """The citation of the line of column names, for a row whose columns are told apart by numbers ("WR-35")."""
+        head = next((other for other in everything if other.kind is UnitKind.HEADER), None)
+        if head is None or unit.kind is not UnitKind.ROW or not any(map(str.isdigit, head.text)):
+            return ()
+        return (self.cite(chunk, head.start, head.end),)
 
     def fields(self, chunk: Chunk, row: Unit) -> Iterator[Piece]:
         """A row of a table of several rows, one labelled cell a line."""

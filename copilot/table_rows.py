@@ -1,0 +1,163 @@
+"""Which rows of a table answer a question: those that meet all of its conditions, and no other beside them.
+
+Neighbouring rows differ in one word ("front", "rear") or one range, and share all others with the question, so a
+score over all words may well prefer the wrong one. Rows are therefore compared with the other rows of their table by
+what tells them apart. Pure functions, but for the sections they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from copilot.conditions import Conditions
+from copilot.scoring import GENERIC
+from copilot.sentences import Unit, UnitKind, split
+from copilot.table_values import Cell, header_of, record_cells, row_cells
+from indexer.types import Chunk, ChunkKind
+
+MAX_ROWS = 6
+_CLEARLY = 1.2
+"""How many times another row's weight the met conditions of the right one must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row: `units` are one line of a table of several rows, or the "Label: cell" lines of a row that is a chunk.
+
+    `inherited` is what its empty leading cells take over from the rows above (merged cells), and `start`
+    is where the topmost of those begins, or the row itself, in the chunk's text.
+    """
+
+    chunk: Chunk
+    units: tuple[Unit, ...]
+    cells: tuple[Cell, ...]
+    inherited: tuple[Cell, ...] = ()
+    start: int = 0
+
+    @property
+    def end(self) -> int:
+        return self.units[-1].end
+
+
+def rows_of(chunk: Chunk) -> list[Row]:
+    """The rows of a table chunk, in order; none for any other chunk."""
+    if chunk.kind is not ChunkKind.TABLE:
+        return []
+    units = split(chunk.text, chunk.kind)
+    if units and all(unit.kind is UnitKind.FIELD for unit in units):
+        return [Row(chunk, tuple(units), tuple(record_cells(units)), start=units[0].start)]
+    width = len(header_of(chunk))
+    out: list[Row] = []
+    above: list[tuple[str, int]] = []  # text and place of the last filled cell of each column
+    for unit in units:
+        if unit.kind is not UnitKind.ROW:
+            continue
+        cells = row_cells(chunk, unit)
+        if len(cells) != width:
+            above = []
+            continue
+        empty = next((place for place, cell in enumerate(cells) if cell.text), 0)
+        taken = above[:empty] if len(above) == width else []
+        start = min((place for text, place in taken if text), default=unit.start)
+        inherited = tuple(
+            Cell(cell.label, text) for cell, (text, _) in zip(cells, taken, strict=False) if text
+        )
+        out.append(Row(chunk, (unit,), tuple(cells), inherited, start))
+        above = [
+            above[place] if place < empty and len(above) == width else (cell.text, unit.start)
+            for place, cell in enumerate(cells)
+        ]
+    return out
+
+
+def fitting(question: Conditions, chosen: Row, section: Sequence[Chunk]) -> list[Row]:
+    """The rows of the chosen row's table that meet most of the question's conditions, in reading order.
+
+    `section` holds the chunks of the table's section. One row where one is clearly best; several where they meet the
+    same conditions, so that the question does not tell which is meant; just the chosen one where that would be more
+    than a reader wants, or nothing tells the rows apart.
+    """
+    rows = _table(chosen, section)
+    own = next((place for place, row in enumerate(rows) if _same(row, chosen)), None)
+    if own is None or len(rows) < 2:
+        return [chosen]
+    met = [_met(question, row) for row in rows]
+    shared = frozenset.intersection(*met)
+    met = [those - shared for those in met]  # what every row has tells none apart
+    totals = [sum(map(_weight, those)) for those in met]
+    best = max(range(len(rows)), key=lambda place: (totals[place], place == own))
+    kept = {
+        place
+        for place in range(len(rows))
+        if totals[best] and totals[place] * _CLEARLY > totals[best] and not any(met[place] < those for those in met)
+    }
+    if own in kept or not kept:
+        kept = {place for place in kept | {own} if _alike(met[place], met[own])}
+    elif not met[own] < met[best]:
+        kept.add(own)  # it has something of the question that the other lacks: the reader decides
+    if len(kept) > MAX_ROWS:
+        kept = {own}
+    return [rows[place] for place in sorted(kept)]
+
+
+def same_table(one: Row, other: Row) -> bool:
+    """Whether two rows belong to one table: the same section and columns."""
+    first, second = {cell.label for cell in one.cells}, {cell.label for cell in other.cells}
+    return (
+        one.chunk.source.document_id == other.chunk.source.document_id
+        and one.chunk.section == other.chunk.section
+        and one.chunk.heading == other.chunk.heading
+        and 2 * len(first & second) > min(len(first), len(second))
+    )
+
+
+def row_at(chunk: Chunk, start: int) -> Row | None:
+    """The row of a chunk that a place in its text belongs to, or None."""
+    return next((row for row in rows_of(chunk) if row.units[0].start <= start < row.end), None)
+
+
+def value_cell(row: Row, question: Conditions, wanted: Callable[[Cell], float]) -> Cell | None:
+    """The cell of a row that answers, or None where more than one may.
+
+    Of the cells that `wanted` gives more than 0, the one whose column the question names best, then the one it gives most.
+    """
+    scored = [(cell, wanted(cell)) for cell in row.cells if cell.text]
+    ranked = sorted(
+        (
+            (len(question.met_by([cell.label])), score, place)
+            for place, (cell, score) in enumerate(scored)
+            if score > 0
+        ),
+        reverse=True,
+    )
+    if not ranked or (len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]):
+        return None
+    return scored[ranked[0][2]][0]
+
+
+def _table(chosen: Row, section: Sequence[Chunk]) -> list[Row]:
+    chunks = list(dict.fromkeys([chunk for chunk in section if chunk.kind is ChunkKind.TABLE]))
+    if chosen.chunk not in chunks:
+        chunks.append(chosen.chunk)
+    return [row for chunk in chunks for row in rows_of(chunk) if same_table(row, chosen)]
+
+
+def _met(question: Conditions, row: Row) -> frozenset[str]:
+    return question.met_by([*(cell.text for cell in row.inherited), *(cell.value for cell in row.cells if cell.text)])
+
+
+def _weight(condition: str) -> float:
+    """A range or a letter counts more than a word, a word more than a single character or a word that names no topic."""
+    if condition.startswith(("stretch ", "letter ")):
+        return 1.5
+    return 0.5 if len(condition) == 1 or condition in GENERIC else 1.0
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two rows meet the same conditions, or nearly: pairs of Chinese characters match by chance."""
+    return 5 * len(one & other) >= 3 * len(one | other)
+
+
+def _same(one: Row, other: Row) -> bool:
+    return one.chunk.id == other.chunk.id and one.units[0].start == other.units[0].start
