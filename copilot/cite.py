@@ -67,6 +67,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "question": answer.question.text,
         "status": answer.status.value,
         "text": answer.text,
+        "short": answer.short,
         "route": understanding.route.route,
         "confidence": round(understanding.route.confidence, 4),
         "machine": understanding.machine,
@@ -98,11 +99,13 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
 
 
 def answer_to_text(answer: Answer) -> str:
-    """An answer for a terminal: warnings, the text, then what each marker stands for."""
+    """An answer for a terminal: warnings, the few words that answer, the text, then what each marker stands for."""
     language = answer.understanding.language
     blocks = []
     if answer.warnings:
         blocks.append("\n".join(_warning_line(warning, language) for warning in answer.warnings))
+    if answer.short:
+        blocks.append(say(language, "short", words=answer.short))
     blocks.append(answer.text)
     if answer.citations:
         blocks.append("\n".join(citation_line(citation, language) for citation in answer.citations))

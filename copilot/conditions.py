@@ -48,9 +48,7 @@ class Stretch:
     def holds(self, other: Stretch) -> bool:
         """Whether the other lies within this one."""
         slack = 1e-9 * max(1.0, abs(other.low), abs(other.high))
-        return (
-            self.dimension == other.dimension and self.low - slack <= other.low and other.high <= self.high + slack
-        )
+        return self.dimension == other.dimension and self.low - slack <= other.low and other.high <= self.high + slack
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,7 @@ class Conditions:
             letters -= {"A"}
         said = {token for found in quantities(question) for token in tokens(question[found.start : found.end])}
         words = {
-            term
-            for term in terms
-            if term not in said and (len(term) > 1 or not holds_chinese(term) or term in TELLING)
+            term for term in terms if term not in said and (len(term) > 1 or not holds_chinese(term) or term in TELLING)
         }
         return cls(frozenset(words), frozenset(letters), tuple(stretches(question)))
 
@@ -91,10 +87,10 @@ class Conditions:
 
 
 def stretches(text: str) -> list[Stretch]:
-    """Every quantity of a text as the values it allows: "20…30 °C", "up to 5 mm", "50% 以上", or just the one.
+    """Every quantity of a text as the values it allows: "20…30 mm", "up to 5 mm", "50% 以上", or just the one.
 
-    >>> [(s.low, s.high) for s in stretches("20…30 °C, above 50 %, 3 mm")]
-    [(20.0, 30.0), (50.0, inf), (0.003, 0.003)]
+    >>> [(s.low, s.high) for s in stretches("20…30 mm, above 50 %, 3 mm")]
+    [(0.02, 0.03), (50.0, inf), (0.003, 0.003)]
     """
     return [stretch for quantity in quantities(text) if (stretch := _stretch(text, quantity)) is not None]
 

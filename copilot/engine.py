@@ -111,7 +111,7 @@ class Copilot:
             timings_ms=clock.spent(),
             evidence_score=evidence.score,
             withheld=tuple(one.sentence for one in gate.withheld),
-            short=short_answer(citations, hits) if status is AnswerStatus.ANSWERED else "",
+            short=short_answer(understanding, citations, chunks, hits) if status is AnswerStatus.ANSWERED else "",
         )
 
     def more(self, answer: Answer) -> Answer:

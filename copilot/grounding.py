@@ -244,6 +244,11 @@ def facts(text: str) -> Facts:
     return Facts(frozenset(numbers), frozenset(pairs), frozenset(codes), units_in(text) | {unit for _, unit in pairs})
 
 
+def denies(sentence: str) -> bool:
+    """Whether a sentence says no, not, never, without, 不 ..."""
+    return bool(_NEGATION.search(sentence))
+
+
 def unit_name(unit: str) -> str:
     """One name for all spellings of a unit: "minutes" and "分钟" are "min"."""
     folded = fold(unit).replace(" ", "")
@@ -351,7 +356,7 @@ def _by_meaning(
     """
     units = [(chunk, shown, unit) for chunk, shown in passages for unit in _telling_units(chunk, shown)]
     scores = likeness(sentence, [_told(unit) for _, _, unit in units])
-    denied = bool(_NEGATION.search(sentence))
+    denied = denies(sentence)
     why = "its meaning is not that of the passage"
     for score, (chunk, shown, unit) in sorted(zip(scores, units, strict=True), key=lambda entry: -entry[0]):
         if score < _LEAST_LIKENESS:
@@ -360,7 +365,7 @@ def _by_meaning(
         span = span or Span(chunk, unit.start, unit.end)
         if missing := _missing(wanted, [span]):
             why = f"{missing[0]} is not in the passage"
-        elif bool(_NEGATION.search(unit.text)) != denied:
+        elif denies(unit.text) != denied:
             why = _DENIES
         else:
             return [span], ""

@@ -145,7 +145,7 @@ def convert(value: float, unit: str, into: str) -> float:
     """A value of one unit in another of the same dimension. Raises ValueError where the two do not fit.
 
     >>> round(convert(265, "bar", "psi")), round(convert(40, "°C", "°F"))
-    (3843, 104)
+    (3844, 104)
     """
     one, other = measure(unit), measure(into)
     if one is None or other is None or one.dimension != other.dimension:
@@ -174,17 +174,20 @@ def _exponent(value: float) -> int:
 
 CONVERTED = re.compile(r"\s*[(（](?:converted|换算)[:：]\s*(?P<pairs>[^()（）]*≈[^()（）]*)[)）]")
 """How our own conversions are marked in an answer."""
-_VALUE = re.compile(r"(?P<number>[-+±]?\d[\d.,]*(?:\s*(?:–|~|to|至|到|-)\s*-?\d[\d.,]*)?)\s*(?P<unit>\S.*)")
+_TO = r"\s*(?:–|—|~|～|…|\.{2,3}|to|至|到|-)\s*"
+_ONE = r"\d(?:[\d.,]*\d)?(?:[ \u00a0\u202f]\d{3})*(?:[.,]\d+)?"
+_WRITTEN = rf"[-+±]?{_ONE}(?:{_TO}[-+]?{_ONE})?"
+_VALUE = re.compile(rf"(?P<number>{_WRITTEN})\s*(?P<unit>[^\s\d].*)")
 
 
 def converted(number: str, unit: str, language: str = "en") -> str:
     """A value with what it is in the units used beside its own; "" when there are none, or it is no plain number.
 
-    >>> converted("6", "bar"), converted("10–20", "℃")
-    ('6 bar ≈ 0.6 MPa ≈ 87 psi', '10–20 °C ≈ 50–68 °F')
+    >>> converted("6", "bar"), converted("10–20", "℃"), converted("1 650…1 800", "Nm")
+    ('6 bar ≈ 0.6 MPa ≈ 87 psi', '10–20 °C ≈ 50–68 °F', '1 650…1 800 Nm ≈ 1,217…1,328 lbf·ft')
     """
     found = measure(unit)
-    if found is None or found.symbol not in CONVERSIONS or not re.fullmatch(_VALUE.pattern, f"{number} {unit}"):
+    if found is None or found.symbol not in CONVERSIONS or not re.fullmatch(_WRITTEN, number.strip()):
         return ""
     wanted = [other for other in CONVERSIONS[found.symbol] if language != "zh" or other in _METRIC]
     others = [f"{_given(number, found.symbol, other)} {other}" for other in wanted]
@@ -211,7 +214,7 @@ def _given(number: str, unit: str, into: str) -> str:
     """A number, or the two of a range, in another unit."""
     found = measure(unit)
     assert found is not None
-    parts = re.split(r"(?<=[\d.])(\s*(?:–|~|to|至|到|-)\s*)(?=-?\d)", number)
+    parts = re.split(rf"(?<=\d)({_TO})(?=[-+]?\d)", number)
     return "".join(
         part if place % 2 else rounded(convert(_value(part), unit, into), part, found.dimension)
         for place, part in enumerate(parts)
@@ -220,7 +223,7 @@ def _given(number: str, unit: str, into: str) -> str:
 
 def _value(written: str) -> float:
     """A written number: a comma parts thousands where three digits follow each, else decimals."""
-    digits = written.strip().lstrip("+±")
+    digits = re.sub(r"[ \u00a0\u202f](?=\d{3})", "", written.strip().lstrip("+±"))
     if re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits) and not digits.startswith("0,"):
         return float(digits.replace(",", ""))
     return float(digits.replace(",", "."))

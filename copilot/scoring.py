@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from copilot.protocols import Rarity
 from copilot.sentences import Unit, UnitKind, split
-from copilot.table_values import Cell, record_cells, row_cells
+from copilot.table_values import Cell, is_record, record_cells, row_cells
 from copilot.types import Understanding
 from copilot.units import asks_for_value, dimensions_asked, has_number, names_of, quantities, states_interval
 from finetune.types import AnswerForm
@@ -59,6 +59,12 @@ _ASKS_CODE = re.compile(
 _CODE_CELL = re.compile(
     r"[A-Za-z]{1,4}\s?\d{0,3}(?:\s?[-_.]\s?\d{1,4}){1,2}|[A-Za-z]{1,4}\d{1,5}|[$#]\d{1,5}|0x[0-9A-Fa-f]+"
 )
+_HELPS = re.compile(
+    r"\b(?:causes?|reasons?|remed(?:y|ies)|corrections?|corrective|actions?|measures?|solutions?|what to do|fix)\b|原因|处理|对策|措施|排除|解决",
+    re.IGNORECASE,
+)
+"""The columns of a table of faults: what a row of it says is what to do about a symptom."""
+_FAULT_ROW = 0.2
 _LABEL_SAYS = 0.3
 _MEANING_UNITS = 14
 _READ = 0.3  # what a unit gains in which the reader is certain to see the answer
@@ -81,6 +87,10 @@ class Candidate:
     order: int
     score: float = 0.0
     overlap: float = 0.0
+    met: frozenset[str] = frozenset()
+    """The question's terms that it or what names it (column, heading, title, unit of its value) holds."""
+    has_value: bool = False
+    """Whether it has a value of a kind that the question asks for; any number where it names no kind."""
 
     @property
     def chunk(self) -> Chunk:
@@ -98,7 +108,7 @@ def wants_value(understanding: Understanding) -> bool:
 def _whole_rows(chunk: Chunk) -> list[Unit]:
     """The units of a chunk; a row of a table that is a chunk of its own is one unit, not one for each cell."""
     units = split(chunk.text, chunk.kind)
-    if chunk.kind is not ChunkKind.TABLE or len(units) < 2 or any(unit.kind is not UnitKind.FIELD for unit in units):
+    if chunk.kind is not ChunkKind.TABLE or len(units) < 2 or not is_record(units):
         return units
     first, last = units[0], units[-1]
     return [Unit(first.start, last.end, UnitKind.FIELD, first.line, " ; ".join(unit.text for unit in units))]
@@ -201,12 +211,21 @@ class UnitScorer:
             elif term in title:
                 score += 0.2 * weight
         score = score / total + 0.3 / (1 + candidate.hit.rank)
-        return replace(candidate, score=score + self._bonus(candidate, bool(overlap)), overlap=overlap)
+        met = frozenset(term for term in weights if term in own or term in context or term in title)
+        score += self._bonus(candidate, bool(overlap))
+        return replace(candidate, score=score, overlap=overlap, met=met, has_value=self._has_value(candidate))
 
     def _said(self, candidate: Candidate) -> str:
         """What a candidate says itself: of a row its cells, which the names of the columns are not part of."""
         cells = self._cells(candidate) if candidate.unit.kind is UnitKind.FIELD else []
         return " ; ".join(cell.text for cell in cells) or candidate.unit.text
+
+    def _has_value(self, candidate: Candidate) -> bool:
+        cells = self._cells(candidate)
+        text = " ; ".join(cell.value for cell in cells) if cells else candidate.unit.text
+        if self._dimensions:
+            return any(quantity.dimension in self._dimensions for quantity in quantities(text))
+        return has_number(text)
 
     def _words_of_quantities(self, candidate: Candidate) -> set[str]:
         """The question's names for the kinds of quantity that a candidate has a value of."""
@@ -220,6 +239,8 @@ class UnitScorer:
         bonus += _LABEL_SAYS * self._named_by(cells)
         if self._wants_code and any(_CODE_CELL.fullmatch(cell.text.strip()) for cell in cells):
             bonus += 0.3
+        if self._understanding.form is AnswerForm.CAUSES and any(_HELPS.search(cell.label) for cell in cells):
+            bonus += _FAULT_ROW
         if self._wants_value:
             found = quantities(" ; ".join(cell.value for cell in cells) if cells else text)
             if self._dimensions and any(quantity.dimension in self._dimensions for quantity in found):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from copilot.conditions import Conditions
 from copilot.scoring import GENERIC
 from copilot.sentences import Unit, UnitKind, split
-from copilot.table_values import Cell, header_of, record_cells, row_cells
+from copilot.table_values import Cell, header_of, is_record, record_cells, row_cells
 from indexer.types import Chunk, ChunkKind
 
 MAX_ROWS = 6
@@ -45,7 +45,7 @@ def rows_of(chunk: Chunk) -> list[Row]:
     if chunk.kind is not ChunkKind.TABLE:
         return []
     units = split(chunk.text, chunk.kind)
-    if units and all(unit.kind is UnitKind.FIELD for unit in units):
+    if units and is_record(units):
         return [Row(chunk, tuple(units), tuple(record_cells(units)), start=units[0].start)]
     width = len(header_of(chunk))
     out: list[Row] = []
@@ -60,9 +60,7 @@ def rows_of(chunk: Chunk) -> list[Row]:
         empty = next((place for place, cell in enumerate(cells) if cell.text), 0)
         taken = above[:empty] if len(above) == width else []
         start = min((place for text, place in taken if text), default=unit.start)
-        inherited = tuple(
-            Cell(cell.label, text) for cell, (text, _) in zip(cells, taken, strict=False) if text
-        )
+        inherited = tuple(Cell(cell.label, text) for cell, (text, _) in zip(cells, taken, strict=False) if text)
         out.append(Row(chunk, (unit,), tuple(cells), inherited, start))
         above = [
             above[place] if place < empty and len(above) == width else (cell.text, unit.start)
@@ -86,6 +84,8 @@ def fitting(question: Conditions, chosen: Row, section: Sequence[Chunk]) -> list
     shared = frozenset.intersection(*met)
     met = [those - shared for those in met]  # what every row has tells none apart
     totals = [sum(map(_weight, those)) for those in met]
+    if shared and not any(totals):  # the table is about what is asked, and the question leaves the rest open
+        return rows if len(rows) <= MAX_ROWS else [chosen]
     best = max(range(len(rows)), key=lambda place: (totals[place], place == own))
     kept = {
         place
@@ -124,11 +124,7 @@ def value_cell(row: Row, question: Conditions, wanted: Callable[[Cell], float]) 
     """
     scored = [(cell, wanted(cell)) for cell in row.cells if cell.text]
     ranked = sorted(
-        (
-            (len(question.met_by([cell.label])), score, place)
-            for place, (cell, score) in enumerate(scored)
-            if score > 0
-        ),
+        ((len(question.met_by([cell.label])), score, place) for place, (cell, score) in enumerate(scored) if score > 0),
         reverse=True,
     )
     if not ranked or (len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]):

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from copilot.measures import measure
-from copilot.sentences import Unit
+from copilot.sentences import Unit, UnitKind
 from copilot.units import quantities
+from indexer.safety_notes import warning_signal
 from indexer.types import Chunk, ChunkKind
 
 _IN_BRACKETS = re.compile(
     r"[(（\[]\s*([^()（）\[\]]{1,12})\s*[)）\]]\s*$|,\s*(?:in\s+)?(\S{1,6})\s*$|\bin\s+(\S{1,4})\s*$"
 )
-_NUMBER = re.compile(r"[-+±]?\d[\d.,]*(?:\s*(?:–|-|~|～|to|至|\.\.\.?|…)\s*[-+±]?\d[\d.,]*)?")
+_NUMBER = re.compile(r"[-+±]?\d[\d.,]*(?:\s*(?:–|—|-|~|～|to|至|到|\.\.\.?|…)\s*[-+±]?\d[\d.,]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,13 @@ def header_of(chunk: Chunk) -> list[str]:
 
 
 def cells_of(row: str) -> list[str]:
-    """The cells of a row line."""
-    return [cell.strip() for cell in re.split(r" \|(?: |$)", row)]
+    """The cells of a row line; the blank of an empty first or last one may be gone."""
+    return [cell.strip() for cell in re.split(r"(?:^| )\|(?: |$)", row)]
+
+
+def is_record(units: Sequence[Unit]) -> bool:
+    """Whether the units of a table chunk are the cells of one row; notices set in a table's frame are none."""
+    return all(unit.kind is UnitKind.FIELD and warning_signal(unit.text) is None for unit in units)
 
 
 def row_cells(chunk: Chunk, row: Unit) -> list[Cell]:

@@ -211,7 +211,7 @@ class Answer:
     withheld: tuple[str, ...] = ()
     """Sentences left out because their quotes do not bear them out."""
     short: str = ""
-    """The few words that answer, verbatim from a quote, where the reader is sure of them."""
+    """The few words that answer (a value with its unit, a name, yes or no), where they are sure; they rest on a quote."""
 
     @property
     def turn(self) -> Turn:

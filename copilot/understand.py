@@ -16,7 +16,7 @@ from copilot.protocols import Knowledge, Rewriter
 from copilot.safety import asks_to_defeat
 from copilot.start_checks import asks_what_to_check_before_start, in_words_of_manuals
 from copilot.types import Question, Subject, Understanding
-from copilot.units import asks_for_value, dimensions_asked
+from copilot.units import asks_for_interval, asks_for_value, dimensions_asked
 from finetune.protocols import Router
 from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan, Route, RouteDecision
 from indexer.analysis import fold, is_chinese, question_tokens
@@ -94,6 +94,8 @@ class Understander:
         if checks and not is_chinese(text):  # Chinese manuals have such checks in tables as often as in steps
             decision = self._of_form(AnswerForm.STEPS, decision)
         plan, form, sure = self._plan(decision)
+        if form is AnswerForm.HISTORY and asks_for_interval(text):
+            plan, form, sure = self._intervals()  # what is due, not what has happened
         subject = self._kinds.subject(text) if machine is None else None
         cared_for = list(subject.words) if subject is not None and subject.known else []
         if period is not None and form is AnswerForm.HISTORY:
@@ -161,6 +163,10 @@ class Understander:
         if route.name == OUT_OF_SCOPE:  # searched all the same: evidence outweighs the router
             return self._open_plan, route.form, True
         return route.plan, route.form, True
+
+    def _intervals(self) -> tuple[RetrievalPlan, AnswerForm, bool]:
+        route = next((route for route in self._routes.values() if route.form is AnswerForm.INTERVALS), None)
+        return (self._open_plan if route is None else route.plan), AnswerForm.INTERVALS, False
 
     def _codes(
         self, text: str, machine: str | None, subject: Subject | None

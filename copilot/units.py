@@ -69,7 +69,7 @@ _ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                  r"when|schedule)\b|多久|时间|间隔|周期|寿命|等待"),
         ("volume", r"\b(?:volume|capacity|how much (?:oil|coolant|water|fluid|fuel)|litres?|liters?)\b|容量|"
                    r"容积|油量|加多少"),
-        ("flow", r"\b(?:per (?:minute|hour)|flow rate|delivery rate|delivers?)\b|流量|排量|每分钟|每小时"),
+        ("flow", r"\b(?:per (?:minute|hour)|flow(?: rate)?(?! (?:chart|diagram|path|direction))|delivery rate|delivers?)\b|流量|排量|每分钟|每小时"),
         ("resistance", r"\b(?:resistance|ohms?)\b|电阻|阻值"),
         ("sound", r"\b(?:loud|noise|sound|decibels?)\b|噪[声音]|声压|分贝"),
         ("share", r"\b(?:percent|percentage|humidity|ratio|concentration)\b|百分|湿度|浓度|比例"),
@@ -80,6 +80,22 @@ _VALUE_QUESTION = re.compile(
     r"\bhow (?:much|many|long|often|far|fast|heavy|high|hot|large|big|thick|deep|wide|tall|strong)\b|\b(?:what|"
     r"which) (?:is|are|was)?\s*(?:the )?"
     r"(?:max|min|value|torque|voltage|pressure|speed|temperature|range|size|weight|default|rated|nominal|number|rate)|多少|多大|多高|多长|多久|多重|几个|几次",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    r"\b(?:what|which)(?:'s| is| are| was| were)?(?:\s+(?!do\b|does\b|did\b|can\b|should\b|must\b|could\b|may\b|might\b|will\b|would\b|"
+    r"happens?\b|causes?\b|makes?\b|if\b|when\b|to\b|for\b|of\b|with\b|on\b|in\b|at\b|after\b|before\b)[\w-]+){1,5}",
+    re.IGNORECASE,
+)
+"""What a question asks for by name: "what is the permitted waiting time"; what follows is its conditions."""
+_INTERVAL_QUESTION = re.compile(
+    r"\b(?:how often|at what intervals?|how frequently) (?:is|are|do|does|must|should|shall|can|to|has|have|need)\b|"
+    r"(?:多久|多长时间|几[天周年]|几个月|多少(?:小时|天|周|个月|年)).{0,12}[一1]次|每?隔?多久(?:要|需|应|该|就)?(?:换|更换|检|清|润滑|保养|加)",
+    re.IGNORECASE,
+)
+_HAPPENED = re.compile(
+    r"\b(?:happen\w*|occur\w*|fail\w*|faults?|alarms?|reports?|reported|break\w*|stops?|trips?|jams?|jammed|appear\w*|was|were|been|had|did|"
+    r"so far|last|past|since|ago|recorded)\b|过|以前|历史|发生|出现|故障|上次|记录|报警|坏",
     re.IGNORECASE,
 )
 INTERVAL = re.compile(
@@ -151,8 +167,20 @@ def names_of(question: str) -> dict[str, frozenset[str]]:
 
 
 def asks_for_value(question: str) -> bool:
-    """Whether a question wants a number ("how much", "多少"), whatever its route."""
-    return bool(_VALUE_QUESTION.search(question))
+    """Whether a question wants a number ("how much", "what pressure", "多少"), whatever its route."""
+    if _VALUE_QUESTION.search(question):
+        return True
+    named = _NAMED.search(question)
+    return named is not None and bool(dimensions_asked(named[0]))
+
+
+def asks_for_interval(question: str) -> bool:
+    """Whether a question asks how often something is to be done, not how often something has happened.
+
+    >>> asks_for_interval("How often is the fan cleaned?"), asks_for_interval("How often did the fan fail?")
+    (True, False)
+    """
+    return bool(_INTERVAL_QUESTION.search(question)) and not _HAPPENED.search(question)
 
 
 def states_interval(text: str) -> bool:

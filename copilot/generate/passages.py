@@ -13,11 +13,13 @@ from copilot.safety import is_protection_rule, is_rule
 from copilot.scoring import Candidate, starts_with_pronoun, wants_value
 from copilot.sentences import Unit, UnitKind, split
 from copilot.table_rows import Row, fitting, row_at, same_table
+from copilot.table_values import is_record
 from copilot.types import Piece, Understanding
 from copilot.units import asks_for_value
 from copilot.wording import say
 from finetune.types import AnswerForm
 from indexer.analysis import fold, tokens
+from indexer.safety_notes import warning_signal
 from indexer.types import Chunk, ChunkKind
 
 MAX_ITEMS = 8
@@ -50,8 +52,10 @@ def answer_passages(
     """
     form = understanding.form
     if form is AnswerForm.WARNINGS:
-        candidates = _prefer_rules(candidates)
-    limit, share = _LIMITS.get(form, _DEFAULT_LIMIT)
+        candidates = _prefer_rules(candidates, rows=asks_for_value(understanding.text))
+    limit, share = _LIMITS[AnswerForm.VALUE] if wants_value(understanding) else _LIMITS.get(form, _DEFAULT_LIMIT)
+    if wants_value(understanding):
+        candidates = _meeting_most(candidates, share)
     chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
     if form is AnswerForm.WARNINGS:
         chosen.sort(key=lambda candidate: candidate.chunk.kind is not ChunkKind.WARNING)
@@ -62,11 +66,18 @@ def answer_passages(
         mine = [candidate for candidate in chosen if candidate.chunk is chunk]
         if chunk.kind is ChunkKind.FAULT_REPORT:
             yield report_piece(chunk, quoter)
-        elif chunk.kind is ChunkKind.WARNING and len(chunk.text) <= _WARNING_CHARACTERS:
+        elif chunk.kind is ChunkKind.WARNING and len(chunk.text) <= _WARNING_CHARACTERS and form is AnswerForm.WARNINGS:
             yield quoter.span(chunk, 0, len(chunk.text), " ".join(chunk.text.split()))
         else:
             units = _in_context(understanding, chunk, mine)
             yield from quoter.units(chunk, units if form in _TERSE else _readable(chunk, units))
+
+
+def _meeting_most(candidates: Sequence[Candidate], share: float) -> list[Candidate]:
+    """Without those that have less of the question than another as good: the value of a neighbour of what is asked for."""
+    near = [candidate for candidate in candidates if candidate.score >= share * candidates[0].score]
+    passed = {id(one) for one in near if any(other.has_value and one.met < other.met for other in near)}
+    return [candidate for candidate in candidates if id(candidate) not in passed]
 
 
 def _rows_asked_for(
@@ -92,7 +103,7 @@ def _rows_asked_for(
 def _tables(understanding: Understanding, tables: Sequence[Sequence[Row]], quoter: Quoter) -> Iterator[Piece]:
     for rows in tables:
         if len(rows) > 1:
-            columns = say(understanding.language, "comma").join(_telling_columns(rows))
+            columns = say(understanding.language, "listed").join(_telling_columns(rows))
             key = "several_rows_by" if columns else "several_rows"
             yield quoter.frame(say(understanding.language, key, columns=columns))
         for chunk in dict.fromkeys(row.chunk for row in rows):
@@ -123,13 +134,20 @@ def protection_rules(candidates: Sequence[Candidate], quoter: Quoter) -> Iterato
             yield from quoter.units(candidate.chunk, [candidate.unit])
 
 
-def _prefer_rules(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _prefer_rules(candidates: Sequence[Candidate], *, rows: bool) -> list[Candidate]:
+    """Warnings and rules before what only speaks of the same things; without `rows`, table rows are last of all."""
+
+    def passed(candidate: Candidate) -> bool:
+        row = not rows and row_at(candidate.chunk, candidate.unit.start) is not None
+        return row and not is_rule(candidate.unit.text)
+
     raised = [
         replace(
             candidate,
             score=candidate.score
             + 0.25 * (candidate.chunk.kind is ChunkKind.WARNING)
-            + 0.15 * is_rule(candidate.unit.text),
+            + 0.15 * is_rule(candidate.unit.text)
+            - 0.25 * passed(candidate),
         )
         for candidate in candidates
     ]
@@ -169,11 +187,12 @@ def _alike(one: Unit, other: Unit) -> bool:
 def _in_context(understanding: Understanding, chunk: Chunk, chosen: Sequence[Candidate]) -> list[Unit]:
     units = split(chunk.text, chunk.kind)
     if any(candidate.unit.kind is UnitKind.FIELD for candidate in chosen):
-        return units
+        return units if is_record(units) else [candidate.unit for candidate in chosen]
     wanted: set[int] = set()
     for candidate in chosen:
         place = candidate.order
         wanted.add(place)
+        wanted.update(_notice_around(chunk, units, place))
         first = place
         while (
             first > 0
@@ -190,6 +209,13 @@ def _in_context(understanding: Understanding, chunk: Chunk, chosen: Sequence[Can
         elif units[place].kind is UnitKind.ITEM:
             wanted.update(_list_around(understanding, chunk, units, place))
     return [units[place] for place in sorted(wanted) if units[place].kind is not UnitKind.HEADER]
+
+
+def _notice_around(chunk: Chunk, units: Sequence[Unit], place: int) -> list[int]:
+    """All sentences of the notice that a unit is part of: what to do stands behind the danger, on the same line."""
+    line = units[place].line
+    same = [other for other, unit in enumerate(units) if unit.line == line]
+    return same if warning_signal(chunk.text[units[same[0]].start :]) is not None else []
 
 
 def _readable(chunk: Chunk, chosen: list[Unit]) -> list[Unit]:

@@ -79,7 +79,9 @@ class Quoter:
                 head = self._head_cited(chunk, unit, everything)
                 new += tuple(one for one in head if one.marker > citation.marker and one not in self._told)
                 self._told.update(head)
-                text = " ".join([self._words(chunk, unit, everything), *(f"[{one.marker}]" for one in (citation, *head))])
+                text = " ".join(
+                    [self._words(chunk, unit, everything), *(f"[{one.marker}]" for one in (citation, *head))]
+                )
                 alone = unit.kind in _BLOCK or (previous is not None and previous.kind in _BLOCK) or previous is None
                 yield Piece(self._line(text) if alone else f" {text}", new)
                 new, previous = (), unit

@@ -147,11 +147,15 @@ def test_even_relevance_changes_nothing_and_another_language_is_left_alone():
 
 def test_the_short_answer_lies_in_a_quote():
     [hit] = ReadingReranker(WordReader("60 bar")).order("q", "en", hits("Read this. Set it to 60 bar at most."))
+    asked = understand("what is it set to")
 
-    def cited(quote):
-        return [Citation(1, hit.chunk.source, hit.chunk.pages, quote, hit.chunk.id)]
+    def short(quote, hit=hit, **parts):
+        start = hit.chunk.text.index(quote)
+        cited = [Citation(1, hit.chunk.source, hit.chunk.pages, quote, hit.chunk.id, start=start)]
+        return short_answer(asked, cited, {hit.chunk.id: hit.chunk}, [hit], **parts)
 
-    assert short_answer(cited("Set it to 60 bar at most."), [hit]) == "60 bar"
-    assert short_answer(cited("Read this."), [hit]) == ""
-    assert short_answer(cited("Set it to 60 bar at most."), [hit], sure=0.99) == ""
-    assert short_answer(cited("Set it to 60 bar at most."), hits("Read this. Set it to 60 bar at most.")) == ""
+    assert short("Set it to 60 bar at most.") == "60 bar"
+    assert short("Read this.") == ""
+    assert short("Set it to 60 bar at most.", sure=0.99) == ""
+    [unread] = hits("Read this. Set it to 60 bar at most.")
+    assert short("Set it to 60 bar at most.", unread) == ""
