@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from copilot.measures import follows
 from copilot.types import Answer, AnswerStatus, Citation
 from indexer.types import DocumentKind
 
@@ -88,19 +89,20 @@ def cites_page(answer: Answer, document: str, page: int) -> bool:
 def found_again(citation: Citation, folder: Path) -> tuple[bool, bool] | None:
     """(the whole quote stands on the cited pages, its words do); None where the page has no text to read.
 
-    The second is for what cannot lie together: rows are quoted "Header: cell", a page's columns are read by us in another
-    order than by pypdfium2, page text has mark-up within sentences. Each line or cell, without the number of a step, must then
-    have its words on the page in the same order.
+    A quote is what `copilot ask --json` gives. The second is for what cannot lie together: a page's columns are read by us
+    in another order than by pypdfium2, page text has mark-up within sentences. Each line or cell, without the number of a
+    step, must then have its words on the page in the same order.
     """
     if citation.ocr or citation.source.kind is DocumentKind.FAULT_REPORT:
         return None
     page = pages_text(folder / citation.source.document_id, *citation.pages)
     if not page.strip():
         return None
-    if _bare(citation.quote) in _bare(page):
+    quote = citation.printed or citation.quote
+    if _bare(quote) in _bare(page):
         return True, True
     there = _words(page)
-    parts = [_words(part) for line in citation.quote.splitlines() for part in _cells(_STEP.sub("", line))]
+    parts = [_words(part) for line in quote.splitlines() for part in _cells(_STEP.sub("", line))]
     return False, all(_in_order(part, there) for part in parts)
 
 
@@ -171,13 +173,24 @@ def _strings(data: Any) -> list[str]:
 def unsupported_numbers(answer: Answer) -> list[str]:
     """Numbers of an answer's text that stand in none of its quotes, in no warning and not in the question.
 
-    Answers from fault reports are left out: they count, and what is counted stands in no quote.
+    A number that the answer lists as converted must follow from a value that stands there; the names and revisions of the
+    documents cited, which a line of ours may name, count as well. Answers from fault reports are left out: they count,
+    and what is counted stands in no quote.
     """
     if answer.status is not AnswerStatus.ANSWERED or any(
         c.source.kind is DocumentKind.FAULT_REPORT for c in answer.citations
     ):
         return []
-    held = " ".join([*(c.quote for c in answer.citations), *(w.text for w in answer.warnings), answer.question.text])
+    sources = [*(c.source for c in answer.citations), *(h.chunk.source for h in answer.evidence)]
+    held = " ".join(
+        [
+            *(c.printed or c.quote for c in answer.citations), *(w.text for w in answer.warnings), answer.question.text,
+            *(f"{s.title} {s.revision or ''} {s.document_id}" for s in sources),
+        ]
+    )  # fmt: skip
     known = set(_NUMBER.findall(unicodedata.normalize("NFKC", held)))
+    for made in answer.conversions:
+        if set(_NUMBER.findall(made.value)) <= known:
+            known |= {n for other in made.others if follows(other, made.value) for n in _NUMBER.findall(other)}
     said = _NUMBER.findall(unicodedata.normalize("NFKC", _STEP.sub("", plain(answer.text))))
     return [number for number in said if number not in known]

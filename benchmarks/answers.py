@@ -140,7 +140,7 @@ def _write_down(asking: Asking) -> None:
             row = {
                 "id": asked.id, "question": asked.text, "status": answer.status.value, "route": answer.understanding.route.route,
                 "reference": asked.reference, "text": text, "span": short_span(answer), "gold": [asked.document, asked.page, asked.section],
-                "cited": [[c.source.document_id, list(c.pages), c.quote] for c in answer.citations], "evidence": answer.evidence_score,
+                "cited": [[c.source.document_id, list(c.pages), c.printed or c.quote] for c in answer.citations], "evidence": answer.evidence_score,
                 "nearest": [[h.chunk.source.document_id, list(h.chunk.pages), list(h.chunk.heading), h.chunk.text] for h in answer.evidence],
                 "rouge_l": round(rouge(asked.reference, text)[0], 4), "f1": round(token_f1(asked.reference, text), 4),
             }  # fmt: skip
@@ -326,11 +326,12 @@ def citations(copilots: Copilots, names: Sequence[str], save: bool) -> None:
         notes=[
             "pages are read again by pypdfium2 (PDF) or plainly, apart from the product's readers; white space, case, hyphens and "
             "list signs do not count",
-            "word by word: the words of each line or cell stand on the page in the same order; for rows, quoted as \"Header: cell\", "
-            "for columns of a page, which pypdfium2 reads in another order, and for mark-up within sentences",
+            "word by word: the words of each line or cell stand on the page in the same order; for columns of a page, which pypdfium2 "
+            "reads in another order, and for mark-up within sentences",
             "not checkable: read by OCR, no text on the page, or a fault report, which is a record written out",
-            "numbers without support: answers whose text has a number that is in no quote, no warning and not in the question; "
-            "answers from fault reports, which count, are left out",
+            "numbers without support: answers whose text has a number that is in no quote, no warning, no name of a cited document and "
+            "not in the question, nor listed by the answer as converted from one that is and recomputed; answers from fault reports, "
+            "which count, are left out",
             "asked: 98 %",
         ],
     )  # fmt: skip
@@ -357,7 +358,7 @@ def citations(copilots: Copilots, names: Sequence[str], save: bool) -> None:
                     record = {
                         "document": c.source.document_id,
                         "pages": c.pages,
-                        "quote": c.quote,
+                        "quote": c.printed or c.quote,
                         "whole, parts": result,
                     }
                     file.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -67,7 +67,6 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "question": answer.question.text,
         "status": answer.status.value,
         "text": answer.text,
-        "short": answer.short,
         "route": understanding.route.route,
         "confidence": round(understanding.route.confidence, 4),
         "machine": understanding.machine,
@@ -81,21 +80,26 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
             }
             for warning in answer.warnings
         ],
-        "citations": [
-            {
-                "marker": citation.marker,
-                "document": citation.source.document_id,
-                "title": citation.source.title,
-                "pages": list(citation.pages),
-                "quote": citation.quote,
-            }
-            for citation in answer.citations
-        ],
+        "citations": [cited_to_json(citation) for citation in answer.citations],
         "index_version": answer.index_version,
         "model_versions": dict(answer.model_versions),
         "generator": answer.generator,
         "timings_ms": {stage: round(spent, 2) for stage, spent in answer.timings_ms.items()},
+        "short": answer.short,
+        "conversions": [{"value": one.value, "others": list(one.others)} for one in answer.conversions],
     }
+
+
+def cited_to_json(citation: Citation) -> dict[str, Any]:
+    """A citation; `quote` is as printed, and where we write that otherwise (rows of tables), `passage` is how."""
+    shown = {
+        "marker": citation.marker,
+        "document": citation.source.document_id,
+        "title": citation.source.title,
+        "pages": list(citation.pages),
+        "quote": citation.printed or citation.quote,
+    }
+    return {**shown, "passage": citation.quote} if citation.printed else shown
 
 
 def answer_to_text(answer: Answer) -> str:
@@ -114,7 +118,7 @@ def answer_to_text(answer: Answer) -> str:
 
 def citation_line(citation: Citation, language: str = "en") -> str:
     """'[1] title, document p. 12: “quote”'."""
-    quote = re.sub(r"\s*\n\s*", " / ", citation.quote.strip())
+    quote = re.sub(r"\s*\n\s*", " / ", (citation.printed or citation.quote).strip())
     source = citation.source
     return f"[{citation.marker}] {_place(source.title, source.document_id, citation.pages, language)}: “{quote}”"
 

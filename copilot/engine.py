@@ -111,6 +111,7 @@ class Copilot:
             timings_ms=clock.spent(),
             evidence_score=evidence.score,
             withheld=tuple(one.sentence for one in gate.withheld),
+            conversions=tuple(dict.fromkeys(one for piece in pieces for one in piece.conversions)),
             short=short_answer(understanding, citations, chunks, hits) if status is AnswerStatus.ANSWERED else "",
         )
 
@@ -125,7 +126,8 @@ class Copilot:
         text = f"{answer.text}\n\n{''.join(piece.text for piece in pieces).strip()}"
         citations = (*answer.citations, *added)
         cite.check(text, citations, self._cited(citations, answer.evidence))
-        return replace(answer, text=text, citations=citations)
+        conversions = (*answer.conversions, *(one for piece in pieces for one in piece.conversions))
+        return replace(answer, text=text, citations=citations, conversions=tuple(dict.fromkeys(conversions)))
 
     def _search(self, understanding: Understanding, clock: _Clock) -> tuple[Sequence[Hit], Evidence]:
         with clock.stage("retrieve"):

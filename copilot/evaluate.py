@@ -16,6 +16,7 @@ from typing import Any
 
 from copilot.cite import is_verbatim
 from copilot.errors import CopilotError
+from copilot.measures import follows
 from copilot.text_scores import exact_match, rouge_l, token_f1
 from copilot.types import Answer, AnswerStatus, Citation
 from indexer.types import DocumentKind, Hit
@@ -163,11 +164,28 @@ def answer_values(gold: GoldQuestion, answer: Answer, texts: Mapping[str, str]) 
 
 
 def unsupported_numbers(answer: Answer) -> list[str]:
-    """Numbers of the text that stand in no quote, no warning and not in the question; steps' own numbers do not count."""
-    held = [*(c.quote for c in answer.citations), *(w.text for w in answer.warnings), answer.question.text]
-    known = set(_NUMBER.findall(unicodedata.normalize("NFKC", " ".join(held))))
-    said = _NUMBER.findall(unicodedata.normalize("NFKC", _STEP.sub("", _without_markers(answer.text))))
+    """Numbers of the text that stand in no quote, no warning, no cited document's name and not in the question.
+
+    Those the answer lists as converted count as supported where they follow from a value that stands there; the numbers
+    of steps do not count.
+    """
+    sources = [*(c.source for c in answer.citations), *(hit.chunk.source for hit in answer.evidence)]
+    held = [
+        *(c.quote for c in answer.citations),
+        *(w.text for w in answer.warnings),
+        *(f"{source.title} {source.revision or ''} {source.document_id}" for source in sources),
+        answer.question.text,
+    ]
+    known = _numbers(" ".join(held))
+    for made in answer.conversions:
+        if set(_numbers(made.value)) <= set(known):
+            known += [n for other in made.others if follows(other, made.value) for n in _numbers(other)]
+    said = _numbers(_STEP.sub("", _without_markers(answer.text)))
     return [number for number in said if number not in known]
+
+
+def _numbers(text: str) -> list[str]:
+    return _NUMBER.findall(unicodedata.normalize("NFKC", text))
 
 
 def _without_markers(text: str) -> str:

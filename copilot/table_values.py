@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from copilot.measures import measure
-from copilot.sentences import Unit, UnitKind
+from copilot.sentences import Unit, UnitKind, split
 from copilot.units import quantities
 from indexer.safety_notes import warning_signal
 from indexer.types import Chunk, ChunkKind
 
+_PIPED = (".md", ".markdown", ".txt", ".rst", ".adoc", ".asciidoc")
+"""Documents in which a bar stands between the cells."""
 _IN_BRACKETS = re.compile(
     r"[(（\[]\s*([^()（）\[\]]{1,12})\s*[)）\]]\s*$|,\s*(?:in\s+)?(\S{1,6})\s*$|\bin\s+(\S{1,4})\s*$"
 )
@@ -46,6 +48,27 @@ def header_of(chunk: Chunk) -> list[str]:
 def cells_of(row: str) -> list[str]:
     """The cells of a row line; the blank of an empty first or last one may be gone."""
     return [cell.strip() for cell in re.split(r"(?:^| )\|(?: |$)", row)]
+
+
+def as_printed(chunk: Chunk, start: int, end: int) -> str:
+    """A span of a chunk as its page has it; "" where that is the span itself.
+
+    A row that we write "Header: cell" or "cell | cell" is printed as cells one after the other. The names of columns that
+    hold numbers ("at 400 V") come first, on a line of their own: the words of an answer may rest on them.
+    """
+    if chunk.kind is ChunkKind.FAULT_REPORT:
+        return ""  # a record, which has no page
+    between = " | " if chunk.source.document_id.lower().endswith(_PIPED) else " "
+    units = [unit for unit in split(chunk.text, chunk.kind) if start <= unit.start and unit.end <= end]
+    if chunk.kind is ChunkKind.TABLE and len(units) > 0 and is_record(units):
+        cells = record_cells(units)
+        names = [cell.label for cell in cells if cell.label]
+        rows = [between.join(cell.text for cell in cells)]
+        out = "\n".join([between.join(names), *rows] if any(map(str.isdigit, "".join(names))) else rows)
+    else:
+        lines = chunk.text[start:end].splitlines()
+        out = "\n".join(between.join(filter(None, cells_of(line))) if " | " in line else line for line in lines)
+    return "" if out == chunk.text[start:end] else out
 
 
 def is_record(units: Sequence[Unit]) -> bool:

@@ -166,6 +166,16 @@ class Citation:
     chunk_id: str
     ocr: bool = False
     start: int = -1
+    printed: str = ""
+    """The quote as the page has it, where that differs: the cells of a row without the names of their columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A quoted value in other units, computed by us: "265 bar" and ("26.5 MPa", "3,840 psi")."""
+
+    value: str
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +184,14 @@ class Piece:
 
     `generator` says who wrote it where that is not the generator asked: another one that stands in.
     A new sentence or line begins with the blank or line break before it. `ours` marks frame words, which no marker backs.
+    `conversions` are those that the text gives, each in the words of the text.
     """
 
     text: str
     citations: tuple[Citation, ...] = ()
     generator: str = ""
     ours: bool = False
+    conversions: tuple[Conversion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +224,8 @@ class Answer:
     """Sentences left out because their quotes do not bear them out."""
     short: str = ""
     """The few words that answer (a value with its unit, a name, yes or no), where they are sure; they rest on a quote."""
+    conversions: tuple[Conversion, ...] = ()
+    """The values that the text also gives in other units; all other numbers of it stand in a quote."""
 
     @property
     def turn(self) -> Turn:

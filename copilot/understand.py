@@ -94,7 +94,7 @@ class Understander:
         if checks and not is_chinese(text):  # Chinese manuals have such checks in tables as often as in steps
             decision = self._of_form(AnswerForm.STEPS, decision)
         plan, form, sure = self._plan(decision)
-        if form is AnswerForm.HISTORY and asks_for_interval(text):
+        if form is AnswerForm.HISTORY and period is None and asks_for_interval(text):
             plan, form, sure = self._intervals()  # what is due, not what has happened
         subject = self._kinds.subject(text) if machine is None else None
         cared_for = list(subject.words) if subject is not None and subject.known else []

@@ -124,7 +124,8 @@ class Gate:
             self._shown.update(citation.marker for citation in new)
             blank = text[: len(text) - len(text.lstrip())]
             rest = text[len(text.rstrip()) :]
-            yield replace(pieces[0], text=blank + found.text.strip() + rest, citations=new)
+            made = tuple(one for piece in pieces for one in piece.conversions if one.value in found.text)
+            yield replace(pieces[0], text=blank + found.text.strip() + rest, citations=new, conversions=made)
 
 
 @dataclass(frozen=True, slots=True)

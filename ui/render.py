@@ -259,7 +259,7 @@ def citations_html(citations: Sequence[Citation], answer_id: str, words: Words) 
             f'<li><button type="button" class="fc-card" data-fc="cite" data-answer="{escape(answer_id)}" '
             f'data-number="{citation.marker}"><span class="fc-marker">{citation.marker}</span>'
             f'<span class="fc-card-text"><b>{escape(place_words(source, citation.pages, words))}</b>'
-            f"<small>{escape(' · '.join(more))}</small><q>{escape(_shortened(citation.quote))}</q>{ocr}</span></button></li>"
+            f"<small>{escape(' · '.join(more))}</small><q>{escape(_shortened(citation.printed or citation.quote))}</q>{ocr}</span></button></li>"
         )
     return f'<div class="fc-sources"><h4>{escape(words("answer.sources"))}</h4><ul>{"".join(cards)}</ul></div>'
 

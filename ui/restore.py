@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from copilot.types import Answer, AnswerStatus, Citation, Question, Understanding, Warning
+from copilot.types import Answer, AnswerStatus, Citation, Conversion, Question, Understanding, Warning
 from finetune.types import AnswerForm, RetrievalPlan, RouteDecision
 from indexer.types import DocumentKind, Source
 
@@ -22,8 +22,9 @@ def restored(answer_id: str, kept: Mapping[str, Any], chunk_ids: Sequence[str], 
             int(cited["marker"]),
             _source(cited["document"], cited.get("title", "")),
             (int(cited["pages"][0]), int(cited["pages"][1])),
-            str(cited["quote"]),
+            str(cited.get("passage", cited["quote"])),
             chunk_id,
+            printed=str(cited["quote"]) if "passage" in cited else "",
         )
         for cited, chunk_id in zip(kept["citations"], chunk_ids, strict=False)
     )
@@ -53,6 +54,10 @@ def restored(answer_id: str, kept: Mapping[str, Any], chunk_ids: Sequence[str], 
         model_versions=dict(kept.get("model_versions", {})),
         generator=str(kept.get("generator", "")),
         timings_ms=dict(kept.get("timings_ms", {})),
+        short=str(kept.get("short", "")),
+        conversions=tuple(
+            Conversion(str(one["value"]), tuple(map(str, one["others"]))) for one in kept.get("conversions", ())
+        ),
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from copilot.measures import converted, measure
+from copilot.measures import conversions, converted, measure
 from copilot.sentences import Unit, UnitKind, split
 from copilot.table_rows import Row
-from copilot.table_values import cells_of, header_of, record_cells, row_cells
-from copilot.types import Citation, Piece
+from copilot.table_values import as_printed, cells_of, header_of, record_cells, row_cells
+from copilot.types import Citation, Conversion, Piece
 from copilot.units import quantities
 from copilot.wording import say
 from indexer.types import Chunk
@@ -44,6 +44,7 @@ class Quoter:
         self._convert = convert
         self._citations: dict[tuple[str, str], Citation] = {}
         self._told: set[Citation] = set()
+        self._made: list[Conversion] = []  # since the last piece
         self._started = False
 
     @property
@@ -57,7 +58,14 @@ class Quoter:
         known = self._citations.get((chunk.id, quote))
         if known is None:
             known = Citation(
-                self._known + len(self._citations) + 1, chunk.source, chunk.pages, quote, chunk.id, chunk.ocr, start
+                self._known + len(self._citations) + 1,
+                chunk.source,
+                chunk.pages,
+                quote,
+                chunk.id,
+                chunk.ocr,
+                start,
+                as_printed(chunk, start, end),
             )
             self._citations[(chunk.id, quote)] = known
         return known
@@ -83,7 +91,7 @@ class Quoter:
                     [self._words(chunk, unit, everything), *(f"[{one.marker}]" for one in (citation, *head))]
                 )
                 alone = unit.kind in _BLOCK or (previous is not None and previous.kind in _BLOCK) or previous is None
-                yield Piece(self._line(text) if alone else f" {text}", new)
+                yield Piece(self._line(text) if alone else f" {text}", new, conversions=self._taken())
                 new, previous = (), unit
 
     def row(self, row: Row) -> Iterator[Piece]:
@@ -93,9 +101,11 @@ class Quoter:
             return
         citation = self.cite(row.chunk, row.start, row.end)
         cells = [f"{cell.label}{say(self._language, 'colon')}{cell.text}" for cell in row.inherited]
-        text = say(self._language, "cell_end").join([*cells, *_labelled(row.chunk, row.units[0], self._language)])
+        text = plain(
+            say(self._language, "cell_end").join([*cells, *_labelled(row.chunk, row.units[0], self._language)])
+        )
         text += self._converted(_values(row.chunk, row.units[0]), text)
-        yield Piece(self._line(f"{plain(text)} [{citation.marker}]"), (citation,))
+        yield Piece(self._line(f"{text} [{citation.marker}]"), (citation,), conversions=self._taken())
 
     def _head_cited(self, chunk: Chunk, unit: Unit, everything: Sequence[Unit]) -> tuple[Citation, ...]:
         """The citation of the line of column names, for a row whose columns are told apart by numbers ("WR-35")."""
@@ -109,7 +119,8 @@ class Quoter:
         citation = self.cite(chunk, row.start, row.end)
         new: tuple[Citation, ...] = (citation,)
         for cell, value in zip(_labelled(chunk, row, self._language), _values(chunk, row), strict=True):
-            yield Piece(self._line(f"{cell}{self._converted([value], cell)} [{citation.marker}]"), new)
+            text = f"{cell}{self._converted([value], cell)} [{citation.marker}]"
+            yield Piece(self._line(text), new, conversions=self._taken())
             new = ()
 
     def span(self, chunk: Chunk, start: int, end: int, text: str) -> Piece:
@@ -152,7 +163,15 @@ class Quoter:
         pairs = dict.fromkeys(pair for q in wanted if (pair := converted(q.number, q.unit, self._language)))
         given = {known.symbol for q in found if (known := measure(q.unit))}
         pairs = {pair: None for pair in pairs if not any(f" {unit}" in pair.partition("≈")[2] for unit in given)}
-        return say(self._language, "converted", pairs="; ".join(list(pairs)[:MAX_CONVERTED])) if pairs else ""
+        if not pairs:
+            return ""
+        shown = "; ".join(list(pairs)[:MAX_CONVERTED])
+        self._made.extend(Conversion(value, tuple(others)) for value, others in conversions(shown))
+        return say(self._language, "converted", pairs=shown)
+
+    def _taken(self) -> tuple[Conversion, ...]:
+        made, self._made = tuple(self._made), []
+        return made
 
     def _line(self, text: str) -> str:
         text, self._started = (f"\n{text}" if self._started else text), True

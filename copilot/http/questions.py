@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from copilot.cite import answer_to_json
+from copilot.cite import answer_to_json, cited_to_json
 from copilot.http.common import CurrentUser, TheService, error_to_json, event, events, first_of, last_of
 from copilot.types import Answer, Citation, Piece, Question
 
@@ -70,14 +70,7 @@ async def search(body: SearchBody, service: TheService, user: CurrentUser) -> di
 
 def citation_to_json(citation: Citation) -> dict[str, Any]:
     """A citation as in an answer, with the chunk that it quotes."""
-    return {
-        "marker": citation.marker,
-        "document": citation.source.document_id,
-        "title": citation.source.title,
-        "pages": list(citation.pages),
-        "quote": citation.quote,
-        "chunk": citation.chunk_id,
-    }
+    return {**cited_to_json(citation), "chunk": citation.chunk_id}
 
 
 def _event(item: Piece | Answer) -> str:

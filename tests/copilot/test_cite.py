@@ -69,7 +69,7 @@ def test_json_follows_the_contract():
     found = answer_to_json(answer("How do I replace the drive belt of the HP 200?"))
     assert list(found) == [
         "id", "question", "status", "text", "route", "confidence", "machine", "codes", "warnings", "citations",
-        "index_version", "model_versions", "generator", "timings_ms",
+        "index_version", "model_versions", "generator", "timings_ms", "short", "conversions",
     ]  # fmt: skip
     assert found["id"] == "q1" and found["status"] == "answered" and found["machine"] == "HP-200"
     assert found["warnings"][0] == {

@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 from fakes_knowledge import FakeKnowledge, WordEmbedder, WordRetriever, chunk, source
 
+from copilot.cite import answer_to_json, answer_to_text
 from copilot.engine import Copilot
+from copilot.evaluate import unsupported_numbers
 from copilot.evidence import EvidenceJudge
 from copilot.generate.extractive import ExtractiveGenerator
 from copilot.table_rows import rows_of
-from copilot.types import Question
+from copilot.table_values import as_printed
+from copilot.types import Conversion, Question
 from copilot.understand import Understander
 from finetune.router import SeedRouter, load_routes
 from indexer.types import ChunkKind
@@ -112,3 +115,45 @@ def test_merged_cells_are_taken_over_from_above():
     assert [[cell.text for cell in row.inherited] for row in rows] == [[], ["flat jet"], [], ["full cone"]]
     assert merged.text[rows[3].start : rows[3].end].startswith("full cone | water")
     assert rows_of(replace(merged, kind=ChunkKind.TEXT)) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "printed"),
+    [
+        (WINDER, "Screw: Motor foot\nSize: M12\nTorque (Nm): 85", "Motor foot M12 85"),
+        (WINDER, "Drive | Belt\nTraverse | 6PK900", "Drive Belt\nTraverse 6PK900"),
+        (WINDER, "Heater: rear\nPower at 400 V: 3 kW", "Heater Power at 400 V\nrear 3 kW"),
+        (source("winder.md"), "Screw: Motor foot\nSize: M12", "Motor foot | M12"),
+        (source("winder.md"), "Drive | Belt\nTraverse | 6PK900", ""),
+        (MOULDER, "材料: PC\n干燥时间（h）: 6", "PC 6"),
+    ],
+)
+def test_a_row_is_quoted_as_its_page_has_it(where, text, printed):
+    found = chunk("c", text, where, kind=ChunkKind.TABLE)
+    assert as_printed(found, 0, len(text)) == printed
+    assert as_printed(replace(found, kind=ChunkKind.FAULT_REPORT), 0, len(text)) == ""
+
+
+def test_sentences_are_quoted_as_they_are():
+    text = "The nip roller gap is set to 0.15 mm.\n1. Lock it."
+    assert as_printed(chunk("c", text, WINDER), 0, len(text)) == ""
+
+
+def test_converted_values_are_listed_and_every_other_number_is_quoted(ask):
+    answer = ask("What torque for the bearing cap on the operator side?")
+    assert [(one.value, one.others) for one in answer.conversions] == [("25 Nm", ("18.4 lbf·ft",))]
+    assert "(converted: 25 Nm ≈ 18.4 lbf·ft)" in answer.text
+    assert unsupported_numbers(answer) == []
+    assert unsupported_numbers(replace(answer, conversions=())) == ["18.4"]
+    lying = replace(answer, conversions=(Conversion("25 Nm", ("99 lbf·ft",)),))
+    assert unsupported_numbers(lying) == ["18.4"]
+
+
+def test_json_and_terminal_show_the_short_answer_first_and_the_row_as_printed(ask):
+    answer = ask("What torque for the bearing cap on the operator side?")
+    shown = answer_to_json(answer)
+    assert shown["short"] == "25 Nm" and shown["conversions"] == [{"value": "25 Nm", "others": ["18.4 lbf·ft"]}]
+    assert shown["citations"][0]["quote"] == "Bearing cap operator side M8 25"
+    assert shown["citations"][0]["passage"].startswith("Screw: Bearing cap")
+    assert answer_to_text(answer).startswith("Short: 25 Nm\n\n")
+    assert answer_to_text(ask("定模侧模板压板的螺栓扭矩是多少？")).startswith("简答：400 N·m\n\n")
