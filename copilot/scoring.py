@@ -194,7 +194,7 @@ class UnitScorer:
         for other in (place - 1, place + 1):
             if 0 <= other < len(found) and found[other].hit is candidate.hit:
                 around |= bags[other]
-        labels = " ".join((_header(candidate.chunk), *(cell.label for cell in self._cells(candidate))))
+        labels = " ".join(cell.label for cell in self._cells(candidate))
         context = set(tokens(" ".join((*candidate.chunk.heading[-2:], labels))))
         if self._wants_value:  # "54 Hz" says that it is a frequency
             context |= self._words_of_quantities(candidate)
@@ -325,10 +325,3 @@ def _marked(candidate: Candidate) -> float:
 def _with_heading(candidate: Candidate) -> str:
     heading = candidate.chunk.heading[-1] if candidate.chunk.heading else ""
     return f"{heading}. {candidate.unit.text}" if heading else candidate.unit.text
-
-
-def _header(chunk: Chunk) -> str:
-    if chunk.kind is not ChunkKind.TABLE:
-        return ""
-    first = chunk.text.split("\n", 1)[0]
-    return first if " | " in first else ""

@@ -20,7 +20,7 @@ class UnitKind(StrEnum):
     SENTENCE = "sentence"
     STEP = "step"  # a list item with a number or letter
     ITEM = "item"  # a list item with a bullet
-    HEADER = "header"  # the header line of a table of several rows
+    HEADER = "header"  # the header line of a table of several rows, alone in its chunk or among text
     ROW = "row"  # one of its rows
     FIELD = "field"  # "Header: cell" of a table chunk of one row
 
@@ -45,6 +45,7 @@ _STEP = re.compile(
 _BULLET = re.compile(r"\s*[•●○◦▪■□–—*·➢➤►▶√✓-]\s+\S|\s*[•●▪■➢➤►▶·]\S")
 _HAN_DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")}
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？；]+[”’」』）)]*|;(?=\s*[\u3400-\u9fff])")
+_CELL_ENDS = re.compile(r"(?:^| )\|(?= |$)")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[（])(?:no|nos|nr|fig|figs|figure|eq|sec|sect|ch|chap|p|pp|art|vol|ref|tab|approx|ca|max|min|dia|temp|"
     r"e\.g|i\.e|etc|cf|vs|incl|excl|resp|viz|al|dr|mr|mrs|ms|st|inc|ltd|co|corp|dept|est|ext|tel|rev|ver|pos|qty|pt)\.$",
@@ -84,18 +85,16 @@ def split(text: str, kind: ChunkKind = ChunkKind.TEXT) -> list[Unit]:
     ['See No. 3.', 'Turn it by 3.5 Nm.', '关闭电源。', '等待。']
     """
     lines = list(_lines(text))
-    several_rows = kind is ChunkKind.TABLE and len(lines) > 1 and sum(" | " in text[a:b] for a, b in lines) >= 2
+    in_table = _tables([text[a:b] for a, b in lines]) if kind is not ChunkKind.FAULT_REPORT else {}
     units: list[Unit] = []
     number = 0
     while number < len(lines):
         start, end = lines[number]
         line = text[start:end]
         first = number
-        if several_rows:
-            units.append(
-                _unit(text, start, end, UnitKind.ROW if units or " | " not in line else UnitKind.HEADER, first)
-            )
-        elif kind is ChunkKind.TABLE or kind is ChunkKind.FAULT_REPORT:
+        if number in in_table:
+            units.append(_unit(text, start, end, in_table[number], first))
+        elif (kind is ChunkKind.TABLE and not in_table) or kind is ChunkKind.FAULT_REPORT:
             units.append(_unit(text, start, end, UnitKind.FIELD, first))
         elif step_number(line) is not None:
             number, end = _join(text, lines, number)
@@ -108,6 +107,21 @@ def split(text: str, kind: ChunkKind = ChunkKind.TEXT) -> list[Unit]:
             units.extend(_unit(text, a, b, UnitKind.SENTENCE, first) for a, b in _sentences(text, start, end))
         number += 1
     return units
+
+
+def _tables(lines: Sequence[str]) -> dict[int, UnitKind]:
+    """The numbers of the lines that are header or row of a table: neighbours with as many cells, small tables in text too."""
+    out: dict[int, UnitKind] = {}
+    widths = [len(_CELL_ENDS.findall(line)) for line in lines]
+    number = 0
+    while number < len(lines):
+        last = number
+        while widths[number] and last + 1 < len(lines) and widths[last + 1] == widths[number]:
+            last += 1
+        if last > number:
+            out |= {number: UnitKind.HEADER} | dict.fromkeys(range(number + 1, last + 1), UnitKind.ROW)
+        number = last + 1
+    return out
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

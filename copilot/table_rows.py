@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from copilot.conditions import Conditions
 from copilot.scoring import GENERIC
 from copilot.sentences import Unit, UnitKind, split
-from copilot.table_values import Cell, header_of, is_record, record_cells, row_cells
+from copilot.table_values import Cell, cells_of, is_record, record_cells, row_cells
 from indexer.types import Chunk, ChunkKind
 
 MAX_ROWS = 6
@@ -41,16 +41,16 @@ class Row:
 
 
 def rows_of(chunk: Chunk) -> list[Row]:
-    """The rows of a table chunk, in order; none for any other chunk."""
-    if chunk.kind is not ChunkKind.TABLE:
-        return []
+    """The rows of a chunk's tables, in order: of a table that is the chunk, and of small ones among its text."""
     units = split(chunk.text, chunk.kind)
-    if units and is_record(units):
+    if chunk.kind is ChunkKind.TABLE and units and is_record(units):
         return [Row(chunk, tuple(units), tuple(record_cells(units)), start=units[0].start)]
-    width = len(header_of(chunk))
     out: list[Row] = []
+    width = 0
     above: list[tuple[str, int]] = []  # text and place of the last filled cell of each column
     for unit in units:
+        if unit.kind is UnitKind.HEADER:
+            width, above = len(cells_of(unit.text)), []
         if unit.kind is not UnitKind.ROW:
             continue
         cells = row_cells(chunk, unit)
@@ -133,7 +133,7 @@ def value_cell(row: Row, question: Conditions, wanted: Callable[[Cell], float]) 
 
 
 def _table(chosen: Row, section: Sequence[Chunk]) -> list[Row]:
-    chunks = list(dict.fromkeys([chunk for chunk in section if chunk.kind is ChunkKind.TABLE]))
+    chunks = list(dict.fromkeys(section))
     if chosen.chunk not in chunks:
         chunks.append(chosen.chunk)
     return [row for chunk in chunks for row in rows_of(chunk) if same_table(row, chosen)]

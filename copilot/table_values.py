@@ -35,14 +35,11 @@ class Cell:
         return f"{self.text} {self.unit}" if self.unit else self.text
 
 
-def header_of(chunk: Chunk) -> list[str]:
-    """The column names of a table chunk of several rows; empty for any other."""
-    first, _, rest = chunk.text.partition("\n")
-    return (
-        [cell.strip() for cell in first.split(" | ")]
-        if chunk.kind is ChunkKind.TABLE and " | " in first and rest
-        else []
-    )
+def header_of(chunk: Chunk, row: Unit | None = None) -> list[str]:
+    """The column names of the table that a row of a chunk belongs to, of its first table without one; empty for none."""
+    heads = [unit for unit in split(chunk.text, chunk.kind) if unit.kind is UnitKind.HEADER]
+    above = [unit for unit in heads if row is None or unit.start < row.start]
+    return cells_of(above[0 if row is None else -1].text) if above else []
 
 
 def cells_of(row: str) -> list[str]:
@@ -78,7 +75,7 @@ def is_record(units: Sequence[Unit]) -> bool:
 
 def row_cells(chunk: Chunk, row: Unit) -> list[Cell]:
     """The cells of a row of a table of several rows."""
-    header, cells = header_of(chunk), cells_of(row.text)
+    header, cells = header_of(chunk, row), cells_of(row.text)
     labels = header if len(header) == len(cells) else [""] * len(cells)
     return _with_units(list(zip(labels, cells, strict=True)))
 

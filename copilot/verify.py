@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from copilot.cite import markers
 from copilot.grounding import facts, lacking
 from copilot.measures import CONVERTED, conversions, follows
-from copilot.sentences import is_bullet, sentence_spans, step_number
-from copilot.table_values import header_of
+from copilot.sentences import UnitKind, is_bullet, sentence_spans, split, step_number
+from copilot.table_values import cells_of
 from copilot.types import Citation, Piece
 from copilot.wording import is_frame, say
 from indexer.analysis import fold
@@ -143,7 +143,8 @@ class _Backing:
             return cls(citation.quote, (), "", False)
         source = chunk.source
         around = (*chunk.heading, source.title, source.machine or "", source.document_id)
-        columns = tuple(header_of(chunk))
+        heads = [unit for unit in split(chunk.text, chunk.kind) if unit.kind is UnitKind.HEADER]
+        columns = tuple(name for head in heads for name in cells_of(head.text))
         return cls(
             citation.quote, columns, " ; ".join((*around, *columns)), _squeezed(citation.quote) in _squeezed(chunk.text)
         )

@@ -220,8 +220,8 @@ def _notice_around(chunk: Chunk, units: Sequence[Unit], place: int) -> list[int]
 
 def _readable(chunk: Chunk, chosen: list[Unit]) -> list[Unit]:
     """The units with what their reader needs: the whole of a short section, else its lead and what follows at once."""
-    units = split(chunk.text, chunk.kind)
-    if not chosen or any(unit.kind in (UnitKind.HEADER, UnitKind.ROW, UnitKind.FIELD) for unit in units):
+    units = [unit for unit in split(chunk.text, chunk.kind) if unit.kind is not UnitKind.HEADER]
+    if not chosen or any(unit.kind in (UnitKind.ROW, UnitKind.FIELD) for unit in units):
         return chosen
     if sum(map(_length, units)) <= _WHOLE_WORDS:
         return units

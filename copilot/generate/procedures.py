@@ -153,7 +153,8 @@ def section_units(parts: Sequence[Chunk]) -> list[_Placed]:
             if number and not fresh and same in recent:
                 continue
             fresh = True
-            out.append((part, unit))
+            if unit.kind is not UnitKind.HEADER:
+                out.append((part, unit))
         recent = [fold("".join(unit.text.split())) for unit in units]
     return out
 

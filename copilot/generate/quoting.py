@@ -109,9 +109,10 @@ class Quoter:
 
     def _head_cited(self, chunk: Chunk, unit: Unit, everything: Sequence[Unit]) -> tuple[Citation, ...]:
         """The citation of the line of column names, for a row whose columns are told apart by numbers ("WR-35")."""
-        head = next((other for other in everything if other.kind is UnitKind.HEADER), None)
-        if head is None or unit.kind is not UnitKind.ROW or not any(map(str.isdigit, head.text)):
+        heads = [other for other in everything if other.kind is UnitKind.HEADER and other.start < unit.start]
+        if not heads or unit.kind is not UnitKind.ROW or not any(map(str.isdigit, heads[-1].text)):
             return ()
+        head = heads[-1]
         return (self.cite(chunk, head.start, head.end),)
 
     def fields(self, chunk: Chunk, row: Unit) -> Iterator[Piece]:
@@ -141,7 +142,7 @@ class Quoter:
             yield self.frame(say(self._language, "ocr", markers=" ".join(read)))
 
     def _words(self, chunk: Chunk, unit: Unit, everything: Sequence[Unit]) -> str:
-        if unit.kind is UnitKind.ROW and any(other.kind is UnitKind.HEADER for other in everything):
+        if unit.kind is UnitKind.ROW:
             text = say(self._language, "cell_end").join(_labelled(chunk, unit, self._language))
             return text + self._converted(_values(chunk, unit), text)
         if unit.kind is UnitKind.FIELD and self._convert is not None:
@@ -203,11 +204,11 @@ def plain(text: str) -> str:
 def _values(chunk: Chunk, row: Unit) -> list[str]:
     """The cells of a row as `_labelled` lays them out, each with its unit."""
     cells = row_cells(chunk, row)
-    return [cell.value for cell in cells if cell.text] if len(header_of(chunk)) == len(cells) else [row.text]
+    return [cell.value for cell in cells if cell.text] if len(header_of(chunk, row)) == len(cells) else [row.text]
 
 
 def _labelled(chunk: Chunk, row: Unit, language: str) -> list[str]:
-    header, cells = header_of(chunk), cells_of(row.text)
+    header, cells = header_of(chunk, row), cells_of(row.text)
     if len(header) != len(cells):
         return [plain(row.text)]
     colon = say(language, "colon")

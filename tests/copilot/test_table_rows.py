@@ -12,6 +12,7 @@ from copilot.engine import Copilot
 from copilot.evaluate import unsupported_numbers
 from copilot.evidence import EvidenceJudge
 from copilot.generate.extractive import ExtractiveGenerator
+from copilot.sentences import split
 from copilot.table_rows import rows_of
 from copilot.table_values import as_printed
 from copilot.types import Conversion, Question
@@ -114,7 +115,6 @@ def test_merged_cells_are_taken_over_from_above():
     rows = rows_of(merged)
     assert [[cell.text for cell in row.inherited] for row in rows] == [[], ["flat jet"], [], ["full cone"]]
     assert merged.text[rows[3].start : rows[3].end].startswith("full cone | water")
-    assert rows_of(replace(merged, kind=ChunkKind.TEXT)) == []
 
 
 @pytest.mark.parametrize(
@@ -157,3 +157,21 @@ def test_json_and_terminal_show_the_short_answer_first_and_the_row_as_printed(as
     assert shown["citations"][0]["passage"].startswith("Screw: Bearing cap")
     assert answer_to_text(answer).startswith("Short: 25 Nm\n\n")
     assert answer_to_text(ask("定模侧模板压板的螺栓扭矩是多少？")).startswith("简答：400 N·m\n\n")
+
+
+def test_a_small_table_among_text_is_a_table_too():
+    text = (
+        "The dryer stands beside the press. Its fan is checked every week.\nAir | Fan speed (rpm)\ncold | 900\nwarm | 1400\n"
+        "Oil the hinge. It squeaks."
+    )
+    found = chunk("c", text, WINDER)
+    assert [(row.cells[0].label, row.cells[1].value) for row in rows_of(found)] == [
+        ("Air", "900 rpm"),
+        ("Air", "1400 rpm"),
+    ]
+    kinds = [unit.kind.value for unit in split(text)]
+    assert kinds == ["sentence", "sentence", "header", "row", "row", "sentence", "sentence"]
+    assert [unit.kind.value for unit in split("Read this.\n" + text.split("\n", 1)[1], ChunkKind.TABLE)][:2] == [
+        "sentence",
+        "header",
+    ]
