@@ -89,20 +89,19 @@ def cites_page(answer: Answer, document: str, page: int) -> bool:
 def found_again(citation: Citation, folder: Path) -> tuple[bool, bool] | None:
     """(the whole quote stands on the cited pages, its words do); None where the page has no text to read.
 
-    A quote is what `copilot ask --json` gives. The second is for what cannot lie together: a page's columns are read by us
-    in another order than by pypdfium2, page text has mark-up within sentences. Each line or cell, without the number of a
-    step, must then have its words on the page in the same order.
+    A quote is what `copilot ask --json` gives. The second is for what cannot lie together: the cells and columns of a page
+    are read by us in another order than by pypdfium2, page text has mark-up within sentences. Each line, cell or name of a
+    column, without the number of a step, must then have its words on the page in the same order.
     """
     if citation.ocr or citation.source.kind is DocumentKind.FAULT_REPORT:
         return None
     page = pages_text(folder / citation.source.document_id, *citation.pages)
     if not page.strip():
         return None
-    quote = citation.printed or citation.quote
-    if _bare(quote) in _bare(page):
+    if _bare(citation.printed or citation.quote) in _bare(page):
         return True, True
     there = _words(page)
-    parts = [_words(part) for line in quote.splitlines() for part in _cells(_STEP.sub("", line))]
+    parts = [_words(part) for line in citation.quote.splitlines() for part in _cells(_STEP.sub("", line))]
     return False, all(_in_order(part, there) for part in parts)
 
 
