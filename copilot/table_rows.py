@@ -14,6 +14,7 @@ from copilot.conditions import Conditions
 from copilot.scoring import GENERIC
 from copilot.sentences import Unit, UnitKind, split
 from copilot.table_values import Cell, cells_of, is_record, record_cells, row_cells
+from copilot.units import has_number
 from indexer.types import Chunk, ChunkKind
 
 MAX_ROWS = 6
@@ -85,7 +86,7 @@ def fitting(question: Conditions, chosen: Row, section: Sequence[Chunk]) -> list
     met = [those - shared for those in met]  # what every row has tells none apart
     totals = [sum(map(_weight, those)) for those in met]
     if shared and not any(totals):  # the table is about what is asked, and the question leaves the rest open
-        return rows if len(rows) <= MAX_ROWS else [chosen]
+        return rows if len(rows) <= MAX_ROWS and all(map(_has_number, rows)) else [chosen]
     best = max(range(len(rows)), key=lambda place: (totals[place], place == own))
     kept = {
         place
@@ -136,7 +137,16 @@ def _table(chosen: Row, section: Sequence[Chunk]) -> list[Row]:
     chunks = list(dict.fromkeys(section))
     if chosen.chunk not in chunks:
         chunks.append(chosen.chunk)
-    return [row for chunk in chunks for row in rows_of(chunk) if same_table(row, chosen)]
+    rows = [row for chunk in chunks for row in rows_of(chunk) if same_table(row, chosen)]
+    alike: dict[tuple[Cell, ...], Row] = {}  # what is printed twice is one row
+    for row in rows:
+        alike.setdefault((*row.inherited, *row.cells), row)
+    kept = {id(row) for row in alike.values() if row.cells != chosen.cells}
+    return [row for row in rows if id(row) in kept or _same(row, chosen)]
+
+
+def _has_number(row: Row) -> bool:
+    return any(has_number(cell.text) for cell in row.cells)
 
 
 def _met(question: Conditions, row: Row) -> frozenset[str]:

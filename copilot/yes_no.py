@@ -25,7 +25,7 @@ _POSSIBLE = re.compile(r"^\s*(?:is|are)\s+(?:it\s+)?(?:possible|permitted|allowe
 _MANDATORY = re.compile(
     r"^\s*(?:is|are)\s+(?:it\s+)?(?:mandatory|necessary|required|obligatory)\b|\bhave to\b", re.IGNORECASE
 )
-_OPEN = re.compile(r"\b(?:or|what|which|who|when|where|why|how)\b|还是|什么|怎|哪|多少|几|为何", re.IGNORECASE)
+_OPEN = re.compile(r"\bor\b|还是|什么|怎|哪|多少|几|为何", re.IGNORECASE)
 _CHINESE = re.compile(r"吗[？?]?\s*$|能否|可否|是否|能不能|可不可以|是不是|需不需要|要不要")
 _CHINESE_MAY = re.compile(r"可以|能|可否|允许")
 _CHINESE_MUST = re.compile(r"必须|需要|应|要")
