@@ -9,6 +9,7 @@ from ui.words import Words
 
 MOST = 3
 _NUMBERING = re.compile(r"^\s*(?:\d+(?:\.\d+)*\.?|[A-Z]\.|第[一二三四五六七八九十\d]+[章节])\s+")
+_CAPTION = re.compile(r"^\s*(?:table|figure|fig\.?|表|图)\s*\d", re.IGNORECASE)
 _LONGEST_HEADING = 60
 
 
@@ -58,11 +59,15 @@ def _machine_of(answer: Answer) -> str | None:
 
 
 def _heading_of(answer: Answer) -> str:
-    """The heading of the first place cited, its number left out; "" when there is none or it is a whole sentence."""
+    """The heading of the first place cited, its number left out; "" when there is none or it is a whole sentence.
+
+    Captions of tables and figures are no headings: nothing is asked about them.
+    """
     chunks = {hit.chunk.id: hit.chunk for hit in answer.evidence}
     for citation in answer.citations:
         chunk = chunks.get(citation.chunk_id)
         if chunk is not None and chunk.heading:
-            heading = _NUMBERING.sub("", chunk.heading[-1])
+            sections = [heading for heading in chunk.heading if not _CAPTION.match(heading)]
+            heading = _NUMBERING.sub("", sections[-1]) if sections else ""
             return heading if len(heading) <= _LONGEST_HEADING else ""
     return ""

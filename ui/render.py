@@ -163,9 +163,22 @@ def _line(line: str, quotes: Mapping[int, str], answer_id: str, tick: bool, done
             return "report", f'<li class="fc-report">{report_html(quoted, extra=marker)}</li>'
         return "item", f"<li>{_linked(line.lstrip(' •●○◦▪■□–—*·➢➤►▶√✓-'), answer_id)}</li>"
     if (field := _FIELD.match(_MARKER.sub("", line))) and _is_field(field["name"], line, quotes):
+        if cells := _cells(line):
+            last = " ".join(found[0] for found in _MARKER.finditer(line))
+            rows = [*cells[:-1], (cells[-1][0], f"{cells[-1][1]} {last}")]
+            return "field", "".join(
+                f"<div><dt>{escape(name)}</dt><dd>{_linked(value, answer_id)}</dd></div>" for name, value in rows
+            )
         value = line[line.index(field["value"][:1], field.end("name")) :] if field["value"] else ""
         return "field", f"<div><dt>{escape(field['name'])}</dt><dd>{_linked(value, answer_id)}</dd></div>"
     return "line", f"<p>{_linked(line, answer_id)}</p>"
+
+
+def _cells(line: str) -> list[tuple[str, str]]:
+    """(name, value) of each cell of a row that stands in one line, "Part: pump; Value: 5"; [] where it is no such row."""
+    found = [_FIELD.match(part.strip()) for part in re.split(r"[;；]", _MARKER.sub("", line))]
+    cells = [(cell["name"].strip(), cell["value"].strip()) for cell in found if cell]
+    return cells if len(cells) == len(found) > 1 and all(name and value for name, value in cells) else []
 
 
 def _is_field(name: str, line: str, quotes: Mapping[int, str]) -> bool:

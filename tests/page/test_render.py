@@ -61,6 +61,16 @@ def test_cells_of_a_table_are_terms():
     assert text_of(page.select(".fc-fields dd")[1]) == "Close V17 1"
 
 
+def test_a_row_in_one_line_is_a_term_for_each_of_its_cells():
+    cited = Citation(1, source(), (5, 5), "项目：安全阀开启压力；数值：0.95；单位：MPa", "c1")
+    text = "项目：安全阀开启压力；数值：0.95；单位：MPa（换算：0.95 MPa ≈ 9.5 bar） [1]"
+    page = soup(turn_html(answer(text, (cited,)), ZH))
+    assert [dt.text for dt in page.select(".fc-fields dt")] == ["项目", "数值", "单位"]
+    assert [text_of(dd) for dd in page.select(".fc-fields dd")] == [
+        "安全阀开启压力", "0.95", "MPa（换算：0.95 MPa ≈ 9.5 bar） 1",
+    ]  # fmt: skip
+
+
 def test_a_colon_in_a_sentence_makes_no_term():
     page = soup(turn_html(answer("Note: close V17. [1]"), EN))
     assert not page.select(".fc-fields") and "Note: close V17." in text_of(page.select_one(".fc-text"))
@@ -153,6 +163,14 @@ def test_a_fault_report_is_marked_fact_by_fact():
     text = "2024-12-23 | HP-200\nSymptom: low\nCause: seal"
     page = soup(chunk_html(chunk(text, ChunkKind.FAULT_REPORT), (0, len(text))))
     assert [mark.text for mark in page.select("mark")] == ["2024-12-23", "HP-200", "Symptom", "low", "Cause", "seal"]
+
+
+def test_captions_are_no_headings_to_ask_about():
+    made = answer(route="specification")
+    [hit] = made.evidence[:1]
+    under = replace(hit.chunk, heading=("3.1 Main data", "Table 2: Main data of the unit"))
+    asked = follow_ups(replace(made, evidence=(replace(hit, chunk=under),)), EN)
+    assert any("Main data?" in text for text in asked) and not any("Table 2" in text for text in asked)
 
 
 def test_follow_ups_suit_the_answer():
