@@ -15,6 +15,7 @@ from copilot.scoring import GENERIC
 from copilot.sentences import Unit, UnitKind, split
 from copilot.table_values import Cell, cells_of, is_record, record_cells, row_cells
 from copilot.units import has_number
+from indexer.analysis import tokens
 from indexer.types import Chunk, ChunkKind
 
 MAX_ROWS = 6
@@ -87,6 +88,9 @@ def fitting(question: Conditions, chosen: Row, section: Sequence[Chunk]) -> list
     totals = [sum(map(_weight, those)) for those in met]
     if shared and not any(totals):  # the table is about what is asked, and the question leaves the rest open
         return rows if len(rows) <= MAX_ROWS and all(map(_has_number, rows)) else [chosen]
+    if not shared and not any(totals):  # asked in other words or another language: its twins may as well be meant
+        twins = [row for row in rows if _same(row, chosen) or _like_named(row, chosen)]
+        return twins if len(twins) <= MAX_ROWS and all(map(_has_number, twins)) else [chosen]
     best = max(range(len(rows)), key=lambda place: (totals[place], place == own))
     kept = {
         place
@@ -163,6 +167,12 @@ def _weight(condition: str) -> float:
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether two rows meet the same conditions, or nearly: pairs of Chinese characters match by chance."""
     return 5 * len(one & other) >= 3 * len(one | other)
+
+
+def _like_named(one: Row, other: Row) -> bool:
+    """Whether the names of two rows, their first cells, differ in a word or two only: "upper half" and "lower half"."""
+    first, second = (set(tokens(row.cells[0].value)) if row.cells else set() for row in (one, other))
+    return bool(first and second) and 5 * len(first & second) >= 3 * len(first | second)
 
 
 def _same(one: Row, other: Row) -> bool:

@@ -8,12 +8,13 @@ import pytest
 from fakes_knowledge import FakeKnowledge, WordEmbedder, WordRetriever, chunk, source
 
 from copilot.cite import answer_to_json, answer_to_text
+from copilot.conditions import Conditions
 from copilot.engine import Copilot
 from copilot.evaluate import unsupported_numbers
 from copilot.evidence import EvidenceJudge
 from copilot.generate.extractive import ExtractiveGenerator
 from copilot.sentences import split
-from copilot.table_rows import rows_of
+from copilot.table_rows import fitting, rows_of
 from copilot.table_values import as_printed
 from copilot.types import Conversion, Question
 from copilot.understand import Understander
@@ -100,6 +101,25 @@ def test_rows_that_fit_alike_are_all_shown_with_what_tells_them_apart(ask, quest
     assert frame in answer.text and all(f" {value}" in answer.text or f"：{value}" in answer.text for value in values)
     assert answer.short == ""
     assert "85" not in answer.text and "PC" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "terms", "names"),
+    [
+        ("上压板螺栓的扭矩", ("上", "压板", "螺栓", "扭矩"), ["Platen bolt, upper side", "Platen bolt, lower side"]),
+        ("上压板 upper", ("upper",), ["Platen bolt, upper side"]),
+    ],
+)
+def test_of_twins_asked_for_in_another_language_both_are_shown(question, terms, names):
+    torques = table(
+        "bolts", "Joint | Torque (Nm)\nPlaten bolt, upper side | 210\nPlaten bolt, lower side | 95\nFoot anchor | 700",
+        section=9, heading=("Bolts",),
+    )  # fmt: skip
+    for chosen in rows_of(torques)[:2]:
+        found = fitting(Conditions.of(question, terms), chosen, [torques])
+        assert {names[0]} <= {row.cells[0].text for row in found} <= {*names, chosen.cells[0].text}
+    anchor = fitting(Conditions.of("地脚螺栓", ("地脚",)), rows_of(torques)[2], [torques])
+    assert [row.cells[0].text for row in anchor] == ["Foot anchor"]
 
 
 def test_a_column_told_by_a_number_is_quoted_with_its_name(ask):
