@@ -10,6 +10,7 @@ from benchmarks.common import HERE, RESULTS
 
 TITLES = {
     "retrieval": "Retrieval",
+    "reading": "Reader",
     "answers": "Answers",
     "grounding": "Checks on a language model's text",
     "codes": "Exact codes",
@@ -60,11 +61,19 @@ def _table(record: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def _place(benchmark: str) -> int:
+    return list(TITLES).index(benchmark) if benchmark in TITLES else len(TITLES)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write RESULTS.md."""
     records = newest()
     lines = [HEAD]
-    for benchmark, title in TITLES.items():
+    titles = {
+        **{name: name.capitalize() for name, _ in records},
+        **TITLES,
+    }  # a benchmark without a title is not left out
+    for benchmark, title in sorted(titles.items(), key=lambda item: _place(item[0])):
         own = [record for (name, _), record in records.items() if name == benchmark]
         if own:
             lines.append(f"## {title}\n")
