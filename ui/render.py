@@ -139,7 +139,8 @@ def text_html(text: str, citations: Sequence[Citation], answer_id: str, words: W
         new, html = _line(line, quotes, answer_id, tick, done)
         if new == "step":
             done += 1
-        if new != kind:
+        again = new == "field" and bool(group) and html.partition("</dt>")[0] == group[0].partition("</dt>")[0]
+        if new != kind or again:  # the first column once more: the next row
             close()
             kind = new
         group.append(html)

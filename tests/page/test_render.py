@@ -61,6 +61,16 @@ def test_cells_of_a_table_are_terms():
     assert text_of(page.select(".fc-fields dd")[1]) == "Close V17 1"
 
 
+def test_each_row_is_a_list_of_its_own():
+    cited = [Citation(n, source(), (9, 9), f"Joint: Screw {n}\nTorque: {n}0 Nm", "c1") for n in (1, 2)]
+    text = "Joint: Screw 1 [1]\nTorque: 10 Nm [1]\nJoint: Screw 2 [2]\nTorque: 20 Nm [2]"
+    lists = soup(turn_html(answer(text, tuple(cited)), EN)).select(".fc-fields")
+    assert [[text_of(dd) for dd in one.select("dd")] for one in lists] == [
+        ["Screw 1 1", "10 Nm 1"],
+        ["Screw 2 2", "20 Nm 2"],
+    ]
+
+
 def test_a_row_in_one_line_is_a_term_for_each_of_its_cells():
     cited = Citation(1, source(), (5, 5), "项目：安全阀开启压力；数值：0.95；单位：MPa", "c1")
     text = "项目：安全阀开启压力；数值：0.95；单位：MPa（换算：0.95 MPa ≈ 9.5 bar） [1]"
