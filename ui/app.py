@@ -1,7 +1,7 @@
 """The page: tabs over one service. `make_page` builds it, `mount_page` puts it into a FastAPI application."""
 
 # No postponed annotations here: gradio reads those of event handlers, and `gr` is imported inside functions.
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from importlib import resources
@@ -12,7 +12,7 @@ from ui.common import QUIET, data_of
 from ui.localised import Localised
 from ui.pages import PageImages
 from ui.session import Session
-from ui.words import Words, languages, preferred, words_for
+from ui.words import DEFAULT, Words, languages, wished, words_for
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from copilot.service import Service
 
 _KEEP_UPLOADS_S = (3600, 6 * 3600)  # look every hour, delete what the browser sent six hours ago
-LANGUAGE_COOKIE = "fc_language"
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC")
 _MONOSPACED = ("ui-monospace", "SFMono-Regular", "Consolas", "monospace")
 
@@ -149,7 +148,15 @@ def mount_page(
     blocks = make_page(service or app.state.service, user_of)
     blocks.queue(default_concurrency_limit=None, max_size=512, api_open=False)
     mounted: FastAPI = gr.mount_gradio_app(app, blocks, path, **{**page_options(), **options})
+    mounted.state.sign_in_texts = sign_in_texts
     return mounted
+
+
+def sign_in_texts(cookies: Mapping[str, str], accept_language: str) -> dict[str, str]:
+    """The texts of the sign-in form (`copilot.http.sign_in.FormTexts`) in a browser's language."""
+    words = wished(cookies, accept_language)
+    mine = ("title", "name", "password", "wrong", "wait", "ended")
+    return {"language": words.code, "product": words("page.title"), **{key: words(f"sign_in.{key}") for key in mine}}
 
 
 def _header(page: Page) -> Any:
@@ -160,17 +167,20 @@ def _header(page: Page) -> Any:
         page.localised.rendered(title, lambda words, session: {"value": _title_html(words)})
         who = gr.HTML(elem_id="fc-who", scale=2, min_width=120, js_on_load=None)
         choices = [(words.name, code) for code, words in languages().items()]
-        language = gr.Radio(choices, value="en", show_label=False, container=False, elem_id="fc-language", scale=0)
-        gr.HTML(
-            '<button type="button" id="fc-theme" aria-label="Light or dark">◐</button>',
-            elem_id="fc-theme-box", scale=0, min_width=56, js_on_load=None,
-        )  # fmt: skip
+        language = gr.Radio(choices, value=DEFAULT, show_label=False, container=False, elem_id="fc-language", scale=0)
+        theme = gr.HTML(elem_id="fc-theme-box", scale=0, min_width=56, js_on_load=None)
+        page.localised.rendered(theme, lambda words, session: {"value": _theme_html(words)})
 
     def named(state: Session, request: gr.Request) -> str:
         return who_html(page.user_of(request), page.words(state), page.service.users.any())
 
     page.on_open(named, [page.session], [who])
     return language
+
+
+def _theme_html(words: Words) -> str:
+    label = escape(words("page.theme"))
+    return f'<button type="button" id="fc-theme" aria-label="{label}" title="{label}">◐</button>'
 
 
 def _title_html(words: Words) -> str:
@@ -182,8 +192,7 @@ def _wire(page: Page, blocks: Any, session: Any, language: Any) -> None:
     import gradio as gr
 
     def opened(state: Session, request: gr.Request) -> list[Any]:
-        wished = request.cookies.get(LANGUAGE_COOKIE) or preferred(request.headers.get("accept-language", ""))
-        words = words_for(wished)
+        words = wished(request.cookies, request.headers.get("accept-language", ""))
         state.language = words.code
         return [words.code, *page.localised.updates(words, state)]
 
@@ -193,6 +202,7 @@ def _wire(page: Page, blocks: Any, session: Any, language: Any) -> None:
 
     outputs = page.localised.components
     loading = blocks.load(opened, [session], [language, *outputs], **QUIET)
+    loading.then(None, [language], None, js="(code) => { window.fc.speaks(code); }", **QUIET)
     remember = "(state, code) => { window.fc.language(code); return [state, code]; }"
     changing = language.input(changed, [session, language], outputs, js=remember, **QUIET)
     for fn, inputs, shown in page.openings:

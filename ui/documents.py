@@ -44,7 +44,7 @@ def documents_html(
 def _left_out(name: str, why: str, words: Words) -> str:
     return (
         f'<li class="fc-document fc-left-out"><div><b>{escape(name)}</b>'
-        f'<p class="fc-error">{escape(words("library.left_out"))}: {escape(why)}</p></div></li>'
+        f'<p class="fc-error">{escape(words("library.left_out"))}: {escape(words.said(why))}</p></div></li>'
     )
 
 
@@ -66,7 +66,9 @@ def _row(record: DocumentRecord, revisions: int, words: Words, may_change: bool)
     if revisions > 1:
         chips.append(words("library.other_revisions", count=revisions))
     marks = "".join(f'<span class="fc-chip">{escape(chip)}</span>' for chip in chips)
-    told = "".join(f'<p class="fc-trouble">{escape(text)}</p>' for text in (*troubles, *report.warnings))
+    told = "".join(
+        f'<p class="fc-trouble">{escape(text)}</p>' for text in (*troubles, *map(words.said, report.warnings))
+    )
     remove = ""
     if may_change:
         remove = (

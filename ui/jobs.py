@@ -36,7 +36,7 @@ def _job(job: Job, words: Words) -> str:
     if state == "running" and job.stage:
         count = f" {job.done}/{job.total}" if job.total else ""
         stage = f" · {escape(words.text('library', f'stage_{job.stage}', job.stage))}{count}"
-    error = f'<p class="fc-error">{escape(job.error)}</p>' if job.error else ""
+    error = f'<p class="fc-error">{escape(words.said(job.error))}</p>' if job.error else ""
     rows = "".join(_file(*row) for row in _files(job, words)[:_FILES])
     files = f'<ul class="fc-files">{rows}</ul>' if rows else ""
     kind, said = words.text("library", f"job_{job.kind}", job.kind), words.text("library", f"state_{state}", state)
@@ -65,13 +65,13 @@ def _files(job: Job, words: Words) -> list[Row]:
             )
             rows.append((name, said, words.text("library", f"file_{said}", said) + pages))
         else:
-            rows.append((name, "left_out", f"{words('library.left_out')}: {said}"))
+            rows.append((name, "left_out", f"{words('library.left_out')}: {words.said(said)}"))
     return rows + [_step(step, words) for step in steps.values()]
 
 
 def _step(step: FileStep, words: Words) -> Row:
     if step.state == "left_out":
-        return step.document_id, "left_out", f"{words('library.left_out')}: {step.reason}"
+        return step.document_id, "left_out", f"{words('library.left_out')}: {words.said(step.reason)}"
     if step.state == "reading" and step.pages:
         return step.document_id, "reading", words("library.file_at", page=step.page, pages=step.pages)
     if step.state == "reading":

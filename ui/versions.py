@@ -57,14 +57,15 @@ def versions_html(versions: Sequence[VersionInfo], words: Words) -> str:
     parts = []
     for task in tasks:
         known = [info for info in versions if info.task == task]
-        rows = "".join(_version(info, words, len(known) > 1) for info in reversed(known[-_VERSIONS:]))
+        current = next((info.version for info in known if info.current), "")
+        rows = "".join(_version(info, words, len(known) > 1, current) for info in reversed(known[-_VERSIONS:]))
         parts.append(
             f'<section class="fc-panel"><h3>{escape(task_name(task, words))}</h3><ul class="fc-documents">{rows}</ul></section>'
         )
     return "".join(parts)
 
 
-def _version(info: VersionInfo, words: Words, can_go_back: bool) -> str:
+def _version(info: VersionInfo, words: Words, can_go_back: bool, current: str) -> str:
     card: Mapping[str, Any] = info.card
     metrics: Mapping[str, Any] = card.get("metrics") or {}
     facts = [
@@ -78,19 +79,20 @@ def _version(info: VersionInfo, words: Words, can_go_back: bool) -> str:
     chips = f'<span class="fc-chip">{escape(words.text("training", f"version_{info.state}", info.state))}</span>'
     if info.current:
         chips = f'<span class="fc-chip fc-current">{escape(words("training.current"))}</span>{chips}'
-    task, version = escape(info.task), escape(info.version)
+    task, version, seen = escape(info.task), escape(info.version), escape(current)
     if info.current and can_go_back:
         button = (
-            f'<button type="button" data-fc="rollback" data-task="{task}">{escape(words("training.rollback"))}</button>'
+            f'<button type="button" data-fc="rollback" data-task="{task}" data-seen="{seen}">'
+            f"{escape(words('training.rollback'))}</button>"
         )
     elif info.current or info.state == "damaged":
         button = ""
     else:
         button = (
-            f'<button type="button" data-fc="promote" data-task="{task}" data-value="{version}">'
+            f'<button type="button" data-fc="promote" data-task="{task}" data-value="{version}" data-seen="{seen}">'
             f"{escape(words('training.promote'))}</button>"
         )
-    told = info.reason if info.state != "shipped" else ""  # its chip says so in the page's language
+    told = words.said(info.reason) if info.state != "shipped" else ""  # its chip says so in the page's language
     reason = f"<small>{escape(told)}</small>" if told else ""
     return (
         f'<li class="fc-document"><div><b>{version}</b><div class="fc-chips">{chips}</div>'

@@ -89,7 +89,7 @@ def viewer_html(
     try:
         body, number = _body(place, documents, images, words)
     except (CopilotError, IndexerError, OSError, ValueError) as error:
-        body, number = f'<p class="fc-error">{escape(str(error))}</p>', ""
+        body, number = f'<p class="fc-error">{escape(words.said(error))}</p>', ""
     previous, following = at > 0, at + 1 < of
     buttons = (
         _button("previous", "‹", words("answer.previous"), previous)

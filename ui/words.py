@@ -1,14 +1,21 @@
-"""The texts of the interface, one TOML file per language in `ui/texts`. Another language is another file."""
+"""The texts of the interface, one TOML file per language in `ui/texts`. Another language is another file.
+
+The table [said] of every language but English holds what other parts of the program say in English; see `ui.sayings`.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
+from ui.sayings import Sayings
+
 DEFAULT = "en"
+LANGUAGE_COOKIE = "fc_language"
+_SAID = "said"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +25,7 @@ class Words:
     code: str
     name: str
     texts: Mapping[str, str]
+    sayings: Sayings = field(default_factory=lambda: Sayings({}))
 
     def __call__(self, key: str, **values: object) -> str:
         """The text called "table.key", filled with `values`. Raises KeyError for one that is not there."""
@@ -40,6 +48,19 @@ class Words:
         """The text for a name that comes from data (a route, a role); the name itself where there is none."""
         return self.texts.get(f"{table}.{name}", name)
 
+    def said(self, line: object) -> str:
+        """What another part of the program says in English (an error, a reason, a finding), in this language, on one line.
+
+        A line that the language does not know is shown as it is, with a word that it is English.
+
+        >>> words_for("zh").said("the question is empty; write what you want to know")
+        '问题为空，请写下您想知道的内容。'
+        """
+        flat = " ".join(str(line).split())
+        if not flat or not self.sayings:
+            return flat
+        return self.sayings(flat) or self("page.in_english", line=flat)
+
 
 @cache
 def languages() -> Mapping[str, Words]:
@@ -48,7 +69,7 @@ def languages() -> Mapping[str, Words]:
     for file in resources.files("ui").joinpath("texts").iterdir():
         if file.name.endswith(".toml"):
             code = file.name.removesuffix(".toml")
-            found[code] = _read(code, file.read_text(encoding="utf-8"))
+            found[code] = read_words(code, file.read_text(encoding="utf-8"))
     return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
 
 
@@ -68,21 +89,27 @@ def preferred(accept_language: str) -> str:
     >>> preferred("zh-CN,zh;q=0.9,en;q=0.8"), preferred("de,en;q=0.5"), preferred("")
     ('zh', 'en', 'en')
     """
-    wished: list[tuple[float, str]] = []
+    tags: list[tuple[float, str]] = []
     for part in accept_language.split(","):
         tag, _, weight = part.strip().partition(";q=")
         try:
-            wished.append((float(weight or 1), tag.split("-")[0].strip().casefold()))
+            tags.append((float(weight or 1), tag.split("-")[0].strip().casefold()))
         except ValueError:
             continue
-    for _, code in sorted(wished, key=lambda one: -one[0]):
+    for _, code in sorted(tags, key=lambda one: -one[0]):
         if code in languages():
             return code
     return DEFAULT
 
 
-def _read(code: str, text: str) -> Words:
-    flat: dict[str, str] = {}
-    for table, entries in tomllib.loads(text).items():
-        flat.update({f"{table}.{key}": value for key, value in entries.items()})
-    return Words(code, flat["language.name"], flat)
+def wished(cookies: Mapping[str, str], accept_language: str) -> Words:
+    """The texts in the language that a browser chose before, else in the one it prefers."""
+    return words_for(cookies.get(LANGUAGE_COOKIE) or preferred(accept_language))
+
+
+def read_words(code: str, text: str) -> Words:
+    """A language from its file's text. Raises ValueError (of TOML, or of a saying) for one that makes no sense."""
+    tables = tomllib.loads(text)
+    sayings = Sayings(tables.pop(_SAID, {}))
+    flat = {f"{table}.{key}": value for table, entries in tables.items() for key, value in entries.items()}
+    return Words(code, flat["language.name"], flat, sayings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Annotated
 
@@ -13,17 +14,24 @@ from copilot.service.errors import LimitError
 from copilot.users import SignInError, Users
 
 router = APIRouter(include_in_schema=False)
-_WORDS = {
-    "en": {"title": "Sign in", "name": "Name", "password": "Password", "wrong": "The name or the password is wrong.",
-           "wait": "Too many wrong tries. Try again in {seconds} s."},
-    "zh": {"title": "登录", "name": "用户名", "password": "密码", "wrong": "用户名或密码错误。", "wait": "尝试次数过多，请在 {seconds} 秒后重试。"},
+FormTexts = Callable[[Mapping[str, str], str], Mapping[str, str]]
+"""Cookies and Accept-Language of a browser -> the texts of the form, as in `ENGLISH`. The page, which knows languages, gives
+one (`app.state.sign_in_texts`); without a page the form is English."""
+ENGLISH: Mapping[str, str] = {
+    "language": "en", "product": "Factory copilot", "title": "Sign in", "name": "Name", "password": "Password",
+    "wrong": "The name or the password is wrong.", "wait": "Too many wrong tries. Try again in {seconds} s.", "ended": "You were signed out. Sign in again.",
 }  # fmt: skip
+
+
+def english_form(cookies: Mapping[str, str], accept_language: str) -> Mapping[str, str]:
+    """The texts of the form where no page gives others."""
+    return ENGLISH
 
 
 @router.get("/login")
 def form(request: Request) -> Response:
-    """The form."""
-    return _page(request)
+    """The form; with `ended`, for a page whose session was over."""
+    return _page(request, _texts(request)["ended"] if "ended" in request.query_params else "")
 
 
 @router.post("/login")
@@ -34,10 +42,10 @@ def sign_in(request: Request, name: Annotated[str, Form()] = "", password: Annot
     try:
         secret = users.sign_in(name, password, address)
     except SignInError:
-        return _page(request, _words(request)["wrong"], 401, name)
+        return _page(request, _texts(request)["wrong"], 401, name)
     except LimitError as error:
         seconds = round(error.retry_after_s or 1) or 1
-        refused = _page(request, _words(request)["wait"].format(seconds=seconds), 429, name)
+        refused = _page(request, _texts(request)["wait"].format(seconds=seconds), 429, name)
         refused.headers["Retry-After"] = str(seconds)
         return refused
     request.app.state.service.audit.record("sign_in", name, None, address)
@@ -57,24 +65,21 @@ def sign_out(request: Request) -> Response:
     return answer
 
 
-def _language(request: Request) -> str:
-    return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
-
-
-def _words(request: Request) -> dict[str, str]:
-    return _WORDS[_language(request)]
+def _texts(request: Request) -> Mapping[str, str]:
+    texts: FormTexts = getattr(request.app.state, "sign_in_texts", english_form)
+    return texts(request.cookies, request.headers.get("accept-language", ""))
 
 
 def _page(request: Request, said: str = "", status: int = 200, name: str = "") -> HTMLResponse:
-    words = _words(request)
+    words = {key: escape(text, quote=True) for key, text in _texts(request).items()}
     complaint = f"<p role=alert>{escape(said)}</p>" if said else ""
     return HTMLResponse(
-        f"<!doctype html><html lang={_language(request)}><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>Factory copilot</title><style>body{{font:18px/1.5 system-ui,sans-serif;max-width:22rem;margin:12vh auto;"
-        "padding:0 1rem;color-scheme:light dark}input,button{font:inherit;width:100%;box-sizing:border-box;padding:.7rem;"
+        f"<!doctype html><html lang={words['language']}><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{words['title']} · {words['product']}</title><style>body{{font:18px/1.5 system-ui,sans-serif;max-width:22rem;"
+        "margin:12vh auto;padding:0 1rem;color-scheme:light dark}input,button{font:inherit;width:100%;box-sizing:border-box;padding:.7rem;"
         "margin:.3rem 0 1rem;border-radius:.5rem;border:1px solid #888}button{background:#1f5eff;color:#fff;border:0;"
-        "min-height:3.2rem}[role=alert]{color:#c62828}</style>"
-        f"<h1>{words['title']}</h1>{complaint}<form method=post action=/login>"
+        "min-height:3.2rem}[role=alert]{color:#c62828}@media(prefers-color-scheme:dark){[role=alert]{color:#ff8a8f}}</style>"
+        f"<h1>{words['product']}</h1><h2>{words['title']}</h2>{complaint}<form method=post action=/login>"
         f"<label>{words['name']}<input name=name value='{escape(name, quote=True)}' autocomplete=username required autofocus></label>"
         f"<label>{words['password']}<input name=password type=password autocomplete=current-password required></label>"
         f"<button>{words['title']}</button></form>",

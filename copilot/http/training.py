@@ -23,7 +23,13 @@ class TaskBody(BaseModel):
     task: str = "router"
 
 
-class VersionBody(TaskBody):
+class SwitchBody(TaskBody):
+    """`seen` is the version that answers as far as the client knows; where another does by now, nothing changes (409)."""
+
+    seen: str | None = None
+
+
+class VersionBody(SwitchBody):
     """A version of a task."""
 
     version: str
@@ -47,14 +53,14 @@ def versions(service: TheService, user: CurrentUser, task: str | None = None) ->
 @router.post("/versions/promote")
 def promote(body: VersionBody, service: TheService, user: CurrentUser) -> dict[str, Any]:
     """Let a version answer."""
-    service.promote(body.task, body.version, user)
+    service.promote(body.task, body.version, user, body.seen)
     return {"task": body.task, "version": body.version}
 
 
 @router.post("/versions/rollback")
-def rollback(body: TaskBody, service: TheService, user: CurrentUser) -> dict[str, Any]:
+def rollback(body: SwitchBody, service: TheService, user: CurrentUser) -> dict[str, Any]:
     """Let the version answer that did before."""
-    return {"task": body.task, "version": service.rollback(body.task, user)}
+    return {"task": body.task, "version": service.rollback(body.task, user, body.seen)}
 
 
 @router.post("/train", status_code=202)

@@ -27,7 +27,7 @@ from copilot.service.jobs import IndexRunner, Job, Jobs, Update, run_training
 from copilot.service.metrics import Metrics
 from copilot.service.opened import Library
 from copilot.service.recorded import RecordedReports
-from copilot.service.training import drift_report, make_training
+from copilot.service.training import drift_report, make_training, promote, roll_back
 from copilot.service.uploads import Uploads
 from copilot.service.watched import Watched, WatchedFolder
 from copilot.types import Answer, Piece, Question, Turn
@@ -520,17 +520,19 @@ class Service:
         registry = assemble.make_registry(self.settings)
         return [info for name in ([task] if task else registry.tasks()) for info in registry.versions(name)]
 
-    def promote(self, task: str, version: str, user: User) -> None:
-        """Let a version answer."""
+    def promote(self, task: str, version: str, user: User, seen: str | None = None) -> None:
+        """Let a version answer. Raises ConflictError where `seen` is given and another than that answers by now."""
         user.require(Role.ENGINEER, "promoting a version")
         self.audit.record("promote", user.name, None, user.address, task=task, version=version)
-        assemble.make_registry(self.settings).promote(task, version, f"asked for by {self.audit.who(user.name)}")
+        with self._deciding:
+            promote(assemble.make_registry(self.settings), task, version, self.audit.who(user.name), seen)
 
-    def rollback(self, task: str, user: User) -> str:
-        """Let the version answer that did before; returns its name."""
+    def rollback(self, task: str, user: User, seen: str | None = None) -> str:
+        """Let the version answer that did before; returns its name. `seen` as with `promote`: two who roll back go back once."""
         user.require(Role.ENGINEER, "rolling back")
         self.audit.record("rollback", user.name, None, user.address, task=task)
-        return assemble.make_registry(self.settings).rollback(task, f"asked for by {self.audit.who(user.name)}")
+        with self._deciding:
+            return roll_back(assemble.make_registry(self.settings), task, self.audit.who(user.name), seen)
 
     def train(self, user: User, task: str = "router") -> str:
         """Train on the feedback now, in a process of low priority; returns the job's id. For engineers."""

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from copilot import assemble
-from copilot.service.errors import NotFoundError, ServiceError
+from copilot.service.errors import ConflictError, NotFoundError, ServiceError
 from copilot.service.jobs import training_command
 
 if TYPE_CHECKING:
     from copilot.config import Settings
     from finetune.child import ChildTraining
     from finetune.drift import DriftReport
+    from finetune.registry import Registry
     from finetune.schedule import Scheduler
 
 _LEARNT = 2_000
@@ -52,3 +53,23 @@ def drift_report(settings: Settings, task: str, recent: Sequence[str]) -> DriftR
     learnt = [example.text for example in read_kept_examples(info.folder)][:_LEARNT]
     before, now = ([(p.label, p.confidence) for p in model.predict(texts)] for texts in (learnt, list(recent)))
     return watch(before, now)
+
+
+def promote(registry: Registry, task: str, version: str, who: str, seen: str | None = None) -> None:
+    """Let a version answer. Raises ConflictError when another than `seen` answers by now."""
+    _check_seen(registry, task, seen)
+    registry.promote(task, version, f"asked for by {who}")
+
+
+def roll_back(registry: Registry, task: str, who: str, seen: str | None = None) -> str:
+    """Let the version answer that did before; returns its name. Raises ConflictError as `promote`."""
+    _check_seen(registry, task, seen)
+    return registry.rollback(task, f"asked for by {who}")
+
+
+def _check_seen(registry: Registry, task: str, seen: str | None) -> None:
+    if seen is None:
+        return
+    now = next((info.version for info in registry.versions(task) if info.current), "")
+    if now != seen:
+        raise ConflictError(f"{now or 'no version'} of {task} answers by now, and no longer {seen}; look again")

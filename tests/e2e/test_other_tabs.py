@@ -102,6 +102,8 @@ def test_a_fault_is_recorded_from_the_conversation_and_found_at_once(page):
     with open(saved.value.path(), encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["action"] for row in rows if "zebra" in row["symptom"]] == ["'=HYPERLINK(0)"]
+    page.locator("#fc-list-find textarea, #fc-list-find input").fill("")
+    page.wait_for_selector("#fc-list h3:has-text('100 of')")  # an emptied field finds all again
 
     open_tab(page, "Chat")
     page.click("#fc-new")

@@ -147,16 +147,18 @@ window.fc = (() => {
     }
   }
 
+  function speaks(code) { document.documentElement.lang = code; }
+
   function language(code) {
     document.cookie = `fc_language=${encodeURIComponent(code)};path=/;max-age=31536000;samesite=lax`;
-    document.documentElement.lang = code;
+    speaks(code);
   }
 
   // Speech stays on this device, or there is none: most browsers would send it to their makers.
   async function speech(element) {
     const Recognition = window.SpeechRecognition || window.webkitSpeechRecognition;
     if (!Recognition || typeof Recognition.available !== "function") return;
-    const lang = () => (document.documentElement.lang.startsWith("zh") ? "zh-CN" : "en-US");
+    const lang = () => element.querySelector("#fc-speak")?.dataset.speech || navigator.language;
     try {
       if (await Recognition.available({ langs: [lang()], processLocally: true }) !== "available") return;
     } catch { return; }
@@ -179,6 +181,35 @@ window.fc = (() => {
     });
   }
 
+  // A session that has ended can do nothing more; the sign-in form takes the place of the page.
+  const fetched = window.fetch.bind(window);
+  window.fetch = async (...asked) => {
+    const answer = await fetched(...asked);
+    if (answer.status === 401) location.assign("/login?ended");
+    return answer;
+  };
+
+  // Files that are too large together are refused before they are sent, in the page's language.
+  function tooLarge(event, files) {
+    const said = document.querySelector("#fc-upload-said [data-most]");
+    if (!said || !files) return;
+    const bytes = [...files].reduce((sum, file) => sum + file.size, 0);
+    const refused = bytes > Number(said.dataset.most) * 1048576;
+    const size = Math.ceil(bytes / 1048576);
+    said.textContent = refused ? said.dataset.told.replace("{size}", size).replace("{most}", said.dataset.most) : "";
+    if (!refused) return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    if (event.type === "change") event.target.value = "";
+  }
+  const DROPS = "#fc-files, #fc-folder";
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.(`:is(${DROPS}) input[type=file]`)) tooLarge(event, event.target.files);
+  }, true);
+  document.addEventListener("drop", (event) => {
+    if (event.target.closest?.(DROPS)) tooLarge(event, event.dataTransfer?.files);
+  }, true);
+
   function theme(dark) { document.body.classList.toggle("dark", dark); }
 
   document.addEventListener("click", (event) => {
@@ -196,5 +227,5 @@ window.fc = (() => {
     if (kept !== null) setTimeout(() => theme(kept === "1"), 0);
   });
 
-  return { bind, language, speech };
+  return { bind, language, speaks, speech };
 })();

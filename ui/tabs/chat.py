@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from copilot.service.access import User
 from copilot.types import Answer, AnswerStatus, Question
 from indexer.types import Chunk, DocumentRecord
-from ui.common import ERRORS, EVENTS, QUIET, data_of
+from ui.common import ERRORS, EVENTS, QUIET, data_of, inform, warn
 from ui.icons import icon
 from ui.render import Said, conversation_html, notice_html, pending_html, turn_html
 from ui.restore import restored
@@ -121,7 +121,7 @@ class Chat:
                         yield True
         except ERRORS as error:
             if session.run == run:
-                session.note(notice_html(text, machine, str(error), "error"))
+                session.note(notice_html(text, machine, words.said(error), "error"))
         except Exception:  # the conversation must not wait for ever for an answer that never comes
             _logger.exception("a question could not be answered")
             if session.run == run:
@@ -173,7 +173,7 @@ class Chat:
                 self.service.report_gap(answer.id, user, comment)
                 said = replace(said, gap=True)
         except ERRORS as error:
-            return str(error)
+            return self.page.words(session).said(error)
         session.said[answer.id] = said
         return ""
 
@@ -193,7 +193,7 @@ class Chat:
         try:
             found = self.service.history(user, search, 50)
         except ERRORS as error:
-            return f'<p class="fc-error">{escape(str(error))}</p>'
+            return f'<p class="fc-error">{escape(words.said(error))}</p>'
         if not found:
             return f'<p class="fc-note">{escape(words("chat.no_history"))}</p>'
         rows = "".join(
@@ -253,7 +253,7 @@ def build(page: "Page", session: Any) -> Any:
     def ask(state: Session, asked: str, chosen: str, request: gr.Request) -> Iterator[Any]:
         words = page.words(state)
         if not asked.strip():
-            gr.Info(words("chat.empty"), duration=3)
+            inform(words("chat.empty"), words, 3)
             return
         user = page.user_of(request)
         cleared: Any = ""
@@ -278,7 +278,7 @@ def build(page: "Page", session: Any) -> Any:
     def say(state: Session, event: gr.EventData, request: gr.Request) -> str:
         trouble = chat.say(state, data_of(event), page.user_of(request))
         if trouble:
-            gr.Warning(trouble)
+            warn(trouble, page.words(state))
         return chat.log(state)
 
     def begin(state: Session, request: gr.Request) -> tuple[Any, ...]:
@@ -298,7 +298,7 @@ def build(page: "Page", session: Any) -> Any:
         try:
             chat.open(state, str(data_of(event).get("value", "")), user)
         except ERRORS as error:
-            gr.Warning(str(error))
+            warn(page.words(state).said(error), page.words(state))
         return chat.log(state), chat.viewer(state, user), False, gr.update(visible=False)
 
     def loaded(state: Session, request: gr.Request) -> tuple[Any, ...]:
@@ -320,7 +320,9 @@ def build(page: "Page", session: Any) -> Any:
     log.fc_say(say, [session], [log], **QUIET)
     new.click(begin, [session], asking, **QUIET)
     mine.click(toggle, [session, opened], [opened, panel, found], **QUIET)
-    search.input(searched, [session, search], [found], trigger_mode="always_last", **QUIET)
+    search.change(
+        searched, [session, search], [found], trigger_mode="always_last", **QUIET
+    )  # `input` does not come for a field that was emptied
     found.fc_open(reopen, [session], [log, viewer, opened, panel], **QUIET)
     page.on_open(loaded, [session], [machine, log, viewer])
     return log
@@ -330,7 +332,8 @@ def _speak_html(words: Words) -> str:
     label = escape(words("chat.speak"))
     return (
         f'<button type="button" id="fc-speak" hidden aria-label="{label}" title="{label}" '
-        f'data-listening="{escape(words("chat.listening"))}">{icon("mic")}</button>'
+        f'data-listening="{escape(words("chat.listening"))}" '
+        f'data-speech="{escape(words("language.speech"))}">{icon("mic")}</button>'
     )
 
 

@@ -54,8 +54,9 @@ class Faults:
                 since = (newest - timedelta(days=days)).isoformat()
             counted = self.service.fault_statistics(user, machine, since)
         except ERRORS as error:
-            return f'<p class="fc-error">{escape(str(error))}</p>'
-        return statistics_html(counted, words)
+            return f'<p class="fc-error">{escape(words.said(error))}</p>'
+        link = _download(words("faults.download"), "api/faults/statistics", machine=machine, since=since)
+        return statistics_html(counted, words) + (f'<p class="fc-download">{link}</p>' if counted.total else "")
 
     def reports(self, user: User, machine: str | None, find: str) -> "list[StoredReport]":
         """The reports of a machine that hold all words, newest first."""
@@ -69,7 +70,7 @@ class Faults:
         try:
             rows = self.reports(user, machine, find)
         except ERRORS as error:
-            return f'<p class="fc-error">{escape(str(error))}</p>'
+            return f'<p class="fc-error">{escape(words.said(error))}</p>'
         if not rows:
             return f'<p class="fc-note">{escape(words("faults.none"))}</p>'
         shown = [[getattr(row.report, name) for name in COLUMNS[:-1]] for row in rows[:_SHOWN]]
@@ -78,9 +79,7 @@ class Faults:
 
     def link(self, session: Session, machine: str | None) -> str:
         """The link to those reports as CSV: the API gives them out, safe to open in a spreadsheet."""
-        words = self.page.words(session)
-        query = urlencode({"format": "csv", "limit": _MOST, **({"machine": machine} if machine else {})})
-        return f'<a class="fc-link" href="api/faults?{escape(query)}" download>{escape(words("faults.download"))}</a>'
+        return _download(self.page.words(session)("faults.download"), "api/faults", limit=_MOST, machine=machine)
 
     def suggest(self, session: Session, user: User, symptom: str) -> tuple[dict[str, str], str]:
         """What the symptom suggests for component and failure mode, and that in words."""
@@ -111,7 +110,7 @@ class Faults:
         try:
             report = self.service.report_fault(given, user)
         except ERRORS as error:
-            return False, str(error)
+            return False, words.said(error)
         return True, words("faults.saved", report=report)
 
 
@@ -173,9 +172,15 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
+def _download(told: str, path: str, **limits: object) -> str:
+    """A link to a table of the API as CSV."""
+    query = urlencode({"format": "csv", **{name: value for name, value in limits.items() if value is not None}})
+    return f'<a class="fc-link" href="{path}?{escape(query)}" download>{escape(told)}</a>'
+
+
 def _label(name: str, words: Words) -> str:
     keys = {"downtime_hours": "downtime"}
-    return words(f"faults.{keys.get(name, name)}") if name != "cost" else "cost"
+    return words(f"faults.{keys.get(name, name)}")
 
 
 def _whole(row: "StoredReport") -> str:
@@ -297,8 +302,8 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
         [chart_machine.input, period.input, statistics_tab.select], counted, [session, chart_machine, period], [charts],
         trigger_mode="always_last", **QUIET,
     )  # fmt: skip
-    gr.on(  # one event, so that an earlier answer never comes after a later one
-        [list_machine.input, find.input, reports_tab.select], found, [session, list_machine, find], [listed, fetch],
+    gr.on(  # one event, so that an earlier answer never comes after a later one; `input` does not come for an emptied field
+        [list_machine.input, find.change, reports_tab.select], found, [session, list_machine, find], [listed, fetch],
         trigger_mode="always_last", **QUIET,
     )  # fmt: skip
     page.on_language(counted_again, [session, chart_machine, period], [charts])

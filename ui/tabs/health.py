@@ -31,7 +31,10 @@ class Health:
         health = self.service.health()
         free = shutil.disk_usage(self.service.settings.home).free
         figures = [
-            (words("health.status"), str(health["status"])),
+            (
+                words("health.status"),
+                words("health.state_ok") if health["status"] == "ok" else words.said(health["status"]),
+            ),
             (words("health.ready"), words("health.yes" if health["ready"] else "health.no")),
             (words("health.running"), str(health["running"])),
             (words("health.waiting"), str(health["waiting"])),
@@ -50,9 +53,9 @@ class Health:
         user.require(Role.ENGINEER, "health")
         words = self.page.words(session)
         rows = "".join(
-            f'<li class="fc-check fc-{check.state.value}"><b>{escape(check.name)}</b>'
+            f'<li class="fc-check fc-{check.state.value}"><b>{escape(words.text("check", check.name.replace(" ", "_"), check.name))}</b>'
             f'<span class="fc-chip">{escape(words(f"health.state_{check.state.value}"))}</span>'
-            f"<p>{escape(check.detail)}</p></li>"
+            f"<p>{escape(words.said(check.detail))}</p></li>"
             for check in examine(self.service.settings)
         )
         return f'<ul class="fc-checks">{rows}</ul>'
@@ -145,7 +148,7 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
             try:
                 out.append(look(state, user))
             except ERRORS as error:
-                out.append(f'<p class="fc-note">{escape(str(error))}</p>')
+                out.append(f'<p class="fc-note">{escape(page.words(state).said(error))}</p>')
         return [health.service_html(state), *out]
 
     shown = [service, gaps, evaluation, models, checks]

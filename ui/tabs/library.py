@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.service.access import Role, User
 from copilot.service.errors import ConflictError, NotFoundError
-from ui.common import ERRORS, EVENTS, QUIET, data_of
+from indexer.errors import NoIndexError
+from ui.common import ERRORS, EVENTS, QUIET, data_of, inform, warn
 from ui.documents import documents_html, preview_html
 from ui.jobs import jobs_html, under_way
 from ui.session import Session
@@ -37,8 +38,10 @@ class Library:
         words = self.page.words(session)
         try:
             found = self.service.documents(user)
-        except ERRORS:
+        except NoIndexError:
             return documents_html((), (), words)
+        except ERRORS as error:  # an index that cannot be opened is no empty library
+            return f'<p class="fc-error">{escape(words.said(error))}</p>'
         return documents_html(found.records, found.quarantined, words, search, self.may_change(user))
 
     def jobs(self, session: Session, user: User) -> tuple[str, bool]:
@@ -60,7 +63,7 @@ class Library:
         except NotFoundError:
             return words("library.gone", document=document_id)
         except ERRORS as error:
-            return str(error)
+            return self.page.words(session).said(error)
         return ""
 
     def watched(self, session: Session, user: User) -> str:
@@ -77,7 +80,7 @@ class Library:
         try:
             self.service.watch_folder(Path(folder.strip()), user, machine.strip() or None)
         except ERRORS as error:
-            return False, str(error)
+            return False, words.said(error)
         return True, words("library.watch_begun", folder=folder.strip())
 
     def unwatch(self, session: Session, user: User, folder: str) -> str:
@@ -85,7 +88,7 @@ class Library:
         try:
             self.service.unwatch_folder(folder, user)
         except ERRORS as error:
-            return str(error)
+            return self.page.words(session).said(error)
         return self.page.words(session)("library.watch_ended", folder=folder)
 
     def preview(self, session: Session, user: User) -> str:
@@ -101,7 +104,7 @@ class Library:
             drawn = self.page.images.draw(file, [page]) if file.suffix.lower() == ".pdf" else None
             return preview_html(record, chunks, drawn, words, page)
         except (*ERRORS, OSError, ValueError) as error:
-            return f'<p class="fc-error">{escape(str(error))}</p>'
+            return f'<p class="fc-error">{escape(words.said(error))}</p>'
 
     def look(self, session: Session, wanted: dict[str, Any]) -> None:
         """Open a document, turn its page, close it."""
@@ -126,6 +129,7 @@ def build(page: "Page", session: Any) -> None:
                 with gr.Row():
                     files = gr.File(file_count="multiple", elem_id="fc-files", height=150, min_width=220)
                     folder = gr.File(file_count="directory", elem_id="fc-folder", height=150, min_width=220)
+                upload_said = gr.HTML(elem_id="fc-upload-said", js_on_load=None)
                 with gr.Row(elem_classes="fc-field-row"):
                     machine = gr.Textbox(elem_id="fc-upload-machine", scale=2, min_width=180)
                     kind = gr.Dropdown([("Recognise", ""), *((name, name) for name in _KINDS)], value="", min_width=160)
@@ -155,6 +159,9 @@ def build(page: "Page", session: Any) -> None:
     local.add(machine, label="library.machine")
     local.rendered(kind, lambda words, state: {"label": words("library.kind"), "choices": _kinds(words)})
     local.add(upload, value="library.upload")
+    local.rendered(
+        upload_said, lambda words, state: {"value": _too_large_html(words, page.service.settings.server.upload_mb)}
+    )
     local.add(search, placeholder="library.search")
     local.add(reindex, value="library.reindex")
     local.add(rebuild, value="library.rebuild")
@@ -185,7 +192,7 @@ def build(page: "Page", session: Any) -> None:
         try:
             work(user)
         except ERRORS as error:
-            gr.Warning(str(error))
+            warn(page.words(state).said(error), page.words(state))
         return status(state, user)
 
     def uploaded(
@@ -193,7 +200,7 @@ def build(page: "Page", session: Any) -> None:
     ) -> tuple[Any, ...]:
         paths = [Path(path) for path in (*(chosen or []), *(whole or []))]
         if not paths:
-            gr.Info(page.words(state)("library.nothing"), duration=3)
+            inform(page.words(state)("library.nothing"), page.words(state), 3)
             return gr.skip(), gr.skip(), *status(state, page.user_of(request))
         sent = [(path.name, path) for path in paths]
         work = start(state, request, lambda user: page.service.upload(sent, user, name.strip() or None, sort or None))
@@ -213,20 +220,20 @@ def build(page: "Page", session: Any) -> None:
             return library.preview(state, user), gr.skip(), gr.skip(), gr.skip()
         trouble = library.remove(state, user, str(wanted.get("value", "")))
         if trouble:
-            gr.Warning(trouble)
+            warn(trouble, page.words(state))
         fresh = library.documents(state, user, find or "") if trouble else gr.skip()
         return library.preview(state, user), *status(state, user), fresh
 
     def begin(state: Session, path: str, name: str, request: gr.Request) -> tuple[Any, ...]:
         user = page.user_of(request)
         ok, told = library.watch(state, user, path or "", name or "")
-        (gr.Info if ok else gr.Warning)(told)
+        (inform if ok else warn)(told, page.words(state))
         emptied = ("", "") if ok else (gr.skip(), gr.skip())
         return library.watched(state, user), *emptied, *status(state, user)
 
     def ended(state: Session, event: gr.EventData, request: gr.Request) -> str:
         user = page.user_of(request)
-        gr.Info(library.unwatch(state, user, str(data_of(event).get("value", ""))))
+        inform(library.unwatch(state, user, str(data_of(event).get("value", ""))), page.words(state))
         return library.watched(state, user)
 
     def ticked(state: Session, words: str, request: gr.Request) -> tuple[Any, ...]:
@@ -244,11 +251,18 @@ def build(page: "Page", session: Any) -> None:
     rebuild.click(anew, [session], shown, **QUIET)
     listed.fc_act(acted, [session, search], [preview, *shown, listed], **QUIET)
     preview.fc_show(acted, [session, search], [preview, *shown, listed], **QUIET)
-    search.input(searched, [session, search], [listed], trigger_mode="always_last", **QUIET)
+    search.change(
+        searched, [session, search], [listed], trigger_mode="always_last", **QUIET
+    )  # `input` does not come for a field that was emptied
     clock.tick(ticked, [session, search], [*shown, listed], **QUIET)
     watch.click(begin, [session, watch_path, watch_machine], [watched, watch_path, watch_machine, *shown], **QUIET)
     watched.fc_act(ended, [session], [watched], **QUIET)
     page.on_open(opened, [session], [listed, preview, watched, adding, watching, reindex, rebuild, watch_form, *shown])
+
+
+def _too_large_html(words: Words, most: int) -> str:
+    """Where `page.js` says that files are too large; empty until then."""
+    return f'<p class="fc-error" role="alert" data-most="{most}" data-told="{escape(words("library.too_large"))}"></p>'
 
 
 def _kinds(words: Words) -> list[tuple[str, str]]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.service.access import Role, User
 from copilot.service.errors import ConflictError
-from ui.common import ERRORS, EVENTS, QUIET, data_of
+from ui.common import ERRORS, EVENTS, QUIET, data_of, inform, warn
 from ui.jobs import jobs_html, under_way
 from ui.session import Session
-from ui.versions import feedback_html, versions_html
+from ui.versions import feedback_html, task_name, versions_html
 
 if TYPE_CHECKING:
     from ui.app import Page
@@ -30,7 +30,7 @@ class Training:
         try:
             waiting = self.service.feedback_queue(user)
         except ERRORS as error:
-            return f'<p class="fc-note">{escape(str(error))}</p>'
+            return f'<p class="fc-note">{escape(words.said(error))}</p>'
         return feedback_html(waiting[:_REVIEWED], self.service.routes(), words)
 
     def versions(self, session: Session, user: User) -> str:
@@ -39,7 +39,7 @@ class Training:
         try:
             return versions_html(self.service.versions(user), words)
         except ERRORS as error:
-            return f'<p class="fc-note">{escape(str(error))}</p>'
+            return f'<p class="fc-note">{escape(words.said(error))}</p>'
 
     def jobs(self, session: Session, user: User) -> tuple[str, bool]:
         """Trainings under way."""
@@ -54,7 +54,7 @@ class Training:
         try:
             state = self.service.schedule(user)
         except ERRORS as error:
-            return f'<p class="fc-note">{escape(str(error))}</p>'
+            return f'<p class="fc-note">{escape(words.said(error))}</p>'
         if state is None:
             return f'<p class="fc-note">{escape(words("training.schedule_none"))}</p>'
         hours = round(state.interval.total_seconds() / 3600)
@@ -62,7 +62,7 @@ class Training:
         told = [words("training.schedule_is", every=every, least=state.min_feedback)]
         if state.last_run is not None:
             when = f"{state.last_run:%Y-%m-%d %H:%M}"
-            told.append(words("training.last_run", when=when, decision=state.last_decision))
+            told.append(words("training.last_run", when=when, decision=words.said(state.last_decision)))
         return f"<p>{escape(' '.join(told))}</p>"
 
     def drift(self, session: Session, user: User) -> str:
@@ -71,26 +71,33 @@ class Training:
         try:
             report = self.service.drift(user)
         except ERRORS as error:
-            return f'<p class="fc-note">{escape(str(error))}</p>'
-        lines = "".join(f"<li>{escape(line)}</li>" for line in report.lines)
+            return f'<p class="fc-note">{escape(words.said(error))}</p>'
+        lines = "".join(f"<li>{escape(words.said(line))}</li>" for line in report.lines)
         title = words.of("training", f"level_{report.level}").removeprefix("training.")
         return f'<div class="fc-panel fc-level-{escape(report.level)}"><h3>{escape(title)}</h3><ul>{lines}</ul></div>'
 
-    def act(self, session: Session, wanted: dict[str, Any], user: User) -> str:
-        """Decide on an entry, promote or roll back; returns what to say. Raises the service's errors."""
+    def act(self, session: Session, wanted: dict[str, Any], user: User) -> tuple[bool, str]:
+        """Decide on an entry, promote or roll back; (whether it was done, what to say)."""
         words = self.page.words(session)
-        what, value = str(wanted.get("fc", "")), str(wanted.get("value", ""))
-        if what in ("accept", "drop"):
-            self.service.feedback_decide(value, what, user)
-        elif what == "correct":
-            self.service.feedback_decide(value, "correct", user, str(wanted.get("route", "")))
-        elif what == "promote":
-            self.service.promote(str(wanted.get("task", "")), value, user)
-            return words("training.promoted", task=wanted.get("task", ""), version=value)
-        elif what == "rollback":
-            version = self.service.rollback(str(wanted.get("task", "")), user)
-            return words("training.promoted", task=wanted.get("task", ""), version=version)
-        return words("training.decided")
+        what, value, task = (str(wanted.get(key, "")) for key in ("fc", "value", "task"))
+        seen = str(wanted.get("seen", "")) or None  # the version that answered when the list was shown
+        switches = what in ("promote", "rollback")
+        try:
+            if what in ("accept", "drop"):
+                self.service.feedback_decide(value, what, user)
+            elif what == "correct":
+                self.service.feedback_decide(value, "correct", user, str(wanted.get("route", "")))
+            elif what == "promote":
+                self.service.promote(task, value, user, seen)
+            elif what == "rollback":
+                value = self.service.rollback(task, user, seen)
+        except ConflictError:
+            return False, words("training.version_conflict" if switches else "training.conflict")
+        except ERRORS as error:
+            return False, words.said(error)
+        if switches:
+            return True, words("training.promoted", task=task_name(task, words), version=value)
+        return True, words("training.decided")
 
 
 def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
@@ -141,12 +148,8 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
 
     def acted(state: Session, event: gr.EventData, request: gr.Request) -> tuple[str, str]:
         user = page.user_of(request)
-        try:
-            gr.Info(training.act(state, data_of(event), user), duration=3)
-        except ConflictError:
-            gr.Warning(page.words(state)("training.conflict"))
-        except ERRORS as error:
-            gr.Warning(str(error))
+        done, told = training.act(state, data_of(event), user)
+        (inform if done else warn)(told, page.words(state))
         return training.queue(state, user), training.versions(state, user)
 
     def started(state: Session, name: str, request: gr.Request) -> tuple[Any, Any]:
@@ -154,7 +157,7 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
         try:
             page.service.train(user, name)
         except ERRORS as error:
-            gr.Warning(str(error))
+            warn(page.words(state).said(error), page.words(state))
         html, running = training.jobs(state, user)
         return html, gr.Timer(active=running)
 
@@ -168,7 +171,7 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
         try:
             page.service.set_schedule(user, span.strip() or None, int(count or 0))
         except ERRORS as error:
-            gr.Warning(str(error))
+            warn(page.words(state).said(error), page.words(state))
         return training.schedule(state, user)
 
     def compared(state: Session, request: gr.Request) -> str:
