@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from copilot.http.common import CurrentUser, TheService
 from copilot.service.recorded import FIELDS
+from copilot.service.statistics import TABLE, table_of
 from copilot.service.tables import csv_text
 
 router = APIRouter(prefix="/api/faults", tags=["fault reports"])
@@ -54,8 +56,7 @@ def reports(
     )  # fmt: skip
     rows = [report_to_json(stored) for stored in found]
     if form == "csv":
-        disposition = {"Content-Disposition": 'attachment; filename="fault_reports.csv"'}
-        return Response(csv_text(_COLUMNS, rows), media_type="text/csv; charset=utf-8", headers=disposition)
+        return _csv(_COLUMNS, rows, "fault_reports.csv")
     return {"reports": rows}
 
 
@@ -66,9 +67,12 @@ def statistics(
     machine: str | None = None,
     since: str | None = None,
     until: str | None = None,
-) -> dict[str, Any]:
-    """Paretos, MTBF and MTTR, the trend a week, and what rises suddenly."""
+    form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+) -> Any:
+    """Paretos, MTBF and MTTR, the trend a week, and what rises suddenly; as CSV, a row for each group and week."""
     found = service.fault_statistics(user, machine, since, until)
+    if form == "csv":
+        return _csv(TABLE, table_of(found), "fault_statistics.csv")
     return {
         "total": found.total,
         "counts": {by: [line._asdict() for line in lines] for by, lines in found.counts.items()},
@@ -90,6 +94,11 @@ def predict(symptom: str, service: TheService, user: CurrentUser) -> dict[str, A
 def record(body: FaultBody, service: TheService, user: CurrentUser) -> dict[str, Any]:
     """Record a fault report; the next question may find it."""
     return {"report_id": service.report_fault(body.model_dump(exclude_none=True), user)}
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], name: str) -> Response:
+    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(csv_text(columns, rows), media_type="text/csv; charset=utf-8", headers=disposition)
 
 
 def report_to_json(stored: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from indexer.fault_reports.table import MIXED, By
 
@@ -79,9 +79,38 @@ def fault_statistics(
     weeks = _weeks(weekly, hours)
     rises = _rises({("all", ""): weekly, **grouped}, max(weekly)) if weekly else []
     return FaultStatistics(
-        table.total(machine, since, until), counts, mixed, table.mtbf_mttr(machine),
-        {name: table.mtbf_mttr(name) for name in machines}, weeks, rises,
+        table.total(machine, since, until), counts, mixed, table.mtbf_mttr(machine, since, until),
+        {name: table.mtbf_mttr(name, since, until) for name in machines}, weeks, rises,
     )  # fmt: skip
+
+
+TABLE = ("by", "key", "reports", "predicted_reports", "downtime_hours", "mtbf_days", "mttr_hours")
+
+
+def table_of(counted: FaultStatistics) -> list[dict[str, Any]]:
+    """All of it as rows of `TABLE`: a line for each group (`by` is all, machine, code, component, failure_mode, month or week)."""
+    whole = counted.reliability
+    hours = round(sum(line.downtime_hours or 0 for line in counted.counts["machine"]), 2)
+    rows: list[dict[str, Any]] = [
+        {"by": "all", "key": "", "reports": counted.total, "downtime_hours": hours, **_means(whole)}
+    ]
+    for by, lines in counted.counts.items():
+        for line in counted.mixed.get(by, lines):
+            row = {"by": by, "key": line.key, "reports": line.reports, "downtime_hours": line.downtime_hours}
+            row["predicted_reports"] = getattr(line, "predicted_reports", None)
+            rows.append(row | (_means(counted.by_machine.get(line.key)) if by == "machine" else {}))
+    rows += [
+        {"by": "week", "key": one.monday, "reports": one.reports, "downtime_hours": one.downtime_hours}
+        for one in counted.weeks
+    ]
+    return rows
+
+
+def _means(one: Reliability | None) -> dict[str, Any]:
+    if one is None:
+        return {}
+    means = {"mtbf_days": one.mtbf_days, "mttr_hours": one.mttr_hours}
+    return {name: None if value is None else round(value, 2) for name, value in means.items()}
 
 
 def _weeks(weekly: Mapping[date, int], hours: Mapping[date, float]) -> list[Week]:
