@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from indexer.analysis import fold
+from indexer.chinese import both_scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _exponent(value: float) -> int:
     return int(f"{abs(value):e}".partition("e")[2])
 
 
-CONVERTED = re.compile(r"\s*[(（](?:converted|换算)[:：]\s*(?P<pairs>[^()（）]*≈[^()（）]*)[)）]")
+CONVERTED = re.compile(both_scripts(r"\s*[(（](?:converted|换算)[:：]\s*(?P<pairs>[^()（）]*≈[^()（）]*)[)）]"))
 """How our own conversions are marked in an answer."""
 _TO = r"\s*(?:–|—|~|～|…|\.{2,3}|to|至|到|-)\s*"
 _ONE = r"\d(?:[\d.,]*\d)?(?:[ \u00a0\u202f]\d{3})*(?:[.,]\d+)?"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from indexer.chinese import both_scripts
 from indexer.types import ChunkKind
 
 
@@ -37,9 +38,11 @@ class Unit:
 
 
 _STEP = re.compile(
-    r"\s*(?:[(（\[]?(?P<number>\d{1,3})(?:[.)）\]、:：]|(?=\s{2,}))(?!\d)|(?P<letter>[a-zA-Z])[.)）]\s|"
-    r"第(?P<ordinal>[一二三四五六七八九十\d]{1,3})步|(?:step|步骤)\s*(?P<word>\d{1,3}|[一二三四五六七八九十]{1,3})(?![\d.]\d)|"
-    r"(?P<circled>[①-⑳]))\s*",
+    both_scripts(
+        r"\s*(?:[(（\[]?(?P<number>\d{1,3})(?:[.)）\]、:：]|(?=\s{2,}))(?!\d)|(?P<letter>[a-zA-Z])[.)）]\s|"
+        r"第(?P<ordinal>[一二三四五六七八九十\d]{1,3})步|(?:step|步骤)\s*(?P<word>\d{1,3}|[一二三四五六七八九十]{1,3})(?![\d.]\d)|"
+        r"(?P<circled>[①-⑳]))\s*"
+    ),
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"\s*[•●○◦▪■□–—*·➢➤►▶√✓-]\s+\S|\s*[•●▪■➢➤►▶·]\S")

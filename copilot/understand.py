@@ -20,6 +20,7 @@ from copilot.units import asks_for_interval, asks_for_value, dimensions_asked
 from finetune.protocols import Router
 from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan, Route, RouteDecision
 from indexer.analysis import fold, is_chinese, question_tokens
+from indexer.chinese import simplified
 from indexer.codes import candidates, normal_forms
 from indexer.types import CodeMatch
 
@@ -67,7 +68,7 @@ class Understander:
 
         With `rewriting`, the rewriter is asked as well, if there is one; that may take as long as a language model does.
         """
-        text = " ".join(question.text.split())
+        text = " ".join(simplified(question.text).split())
         if not text:
             raise QuestionError("the question is empty; write what you want to know")
         if len(text) > MAX_CHARACTERS:

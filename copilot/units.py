@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from indexer.analysis import UNITS, fold
+from indexer.chinese import both_scripts
 
 _ZH_UNITS = (
     "毫米|厘米|微米|公里|米|毫升|升|千克|公斤|克|吨|毫秒|秒钟|秒|分钟|小时|天|日|周|个月|月|年|兆帕|千帕|帕|毫安|安培|安|毫伏|千伏|伏特|伏|千牛|千瓦|瓦|"
@@ -18,8 +19,10 @@ _EN_WORDS = (
 _UNIT = "|".join(sorted((re.escape(unit) for unit in UNITS if unit != "%"), key=len, reverse=True))
 _NUMBER = r"[-+±]?\d+(?:[.,  ]\d+)*"
 QUANTITY = re.compile(
-    rf"(?P<number>(?:{_NUMBER})(?:\s*(?:[-–~～…]|to|and|至|到|\.\.\.?)\s*(?:{_NUMBER}))?)\s*"
-    rf"(?:(?P<sign>%|‰|°\s?[cf]?|℃|℉|ω|μm|µm|μs)|(?P<han>{_ZH_UNITS})|(?P<latin>(?:n[·.⋅*]m|{_UNIT}|{_EN_WORDS}))(?![a-z0-9]))",
+    both_scripts(
+        rf"(?P<number>(?:{_NUMBER})(?:\s*(?:[-–~～…]|to|and|至|到|\.\.\.?)\s*(?:{_NUMBER}))?)\s*"
+        rf"(?:(?P<sign>%|‰|°\s?[cf]?|℃|℉|ω|μm|µm|μs)|(?P<han>{_ZH_UNITS})|(?P<latin>(?:n[·.⋅*]m|{_UNIT}|{_EN_WORDS}))(?![a-z0-9]))"
+    ),
     re.IGNORECASE,
 )
 _PLAIN_NUMBER = re.compile(r"(?<![\w.-])[-+±]?\d+(?:[.,]\d+)*(?![\w-])")
@@ -75,11 +78,13 @@ _ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("share", r"\b(?:percent|percentage|humidity|ratio|concentration)\b|百分|湿度|浓度|比例"),
     )
 )  # fmt: skip
-_RATE = re.compile(r"\b(?:per|an|each|every) (?:minute|hour|second)\b|每(?:分钟|小时|秒)", re.IGNORECASE)
+_RATE = re.compile(both_scripts(r"\b(?:per|an|each|every) (?:minute|hour|second)\b|每(?:分钟|小时|秒)"), re.IGNORECASE)
 _VALUE_QUESTION = re.compile(
-    r"\bhow (?:much|many|long|often|far|fast|heavy|high|hot|large|big|thick|deep|wide|tall|strong)\b|\b(?:what|"
-    r"which) (?:is|are|was)?\s*(?:the )?"
-    r"(?:max|min|value|torque|voltage|pressure|speed|temperature|range|size|weight|default|rated|nominal|number|rate)|多少|多大|多高|多长|多久|多重|几个|几次",
+    both_scripts(
+        r"\bhow (?:much|many|long|often|far|fast|heavy|high|hot|large|big|thick|deep|wide|tall|strong)\b|\b(?:what|"
+        r"which) (?:is|are|was)?\s*(?:the )?"
+        r"(?:max|min|value|torque|voltage|pressure|speed|temperature|range|size|weight|default|rated|nominal|number|rate)|多少|多大|多高|多长|多久|多重|几个|几次"
+    ),
     re.IGNORECASE,
 )
 _NAMED = re.compile(
@@ -89,23 +94,29 @@ _NAMED = re.compile(
 )
 """What a question asks for by name: "what is the permitted waiting time"; what follows is its conditions."""
 _INTERVAL_QUESTION = re.compile(
-    r"\b(?:how often|at what intervals?|how frequently) (?:is|are|do|does|must|should|shall|can|to|has|have|need)\b|"
-    r"(?:多久|多长时间|几[天周年]|几个月|多少(?:小时|天|周|个月|年)).{0,12}[一1]次|每?隔?多久(?:要|需|应|该|就)?(?:换|更换|检|清|润滑|保养|加)",
+    both_scripts(
+        r"\b(?:how often|at what intervals?|how frequently) (?:is|are|do|does|must|should|shall|can|to|has|have|need)\b|"
+        r"(?:多久|多长时间|几[天周年]|几个月|多少(?:小时|天|周|个月|年)).{0,12}[一1]次|每?隔?多久(?:要|需|应|该|就)?(?:换|更换|检|清|润滑|保养|加)"
+    ),
     re.IGNORECASE,
 )
 _HAPPENED = re.compile(
-    r"\b(?:happen\w*|occur\w*|fail\w*|faults?|alarms?|reports?|reported|break\w*|stops?|trips?|jams?|jammed|appear\w*|was|were|been|had|did|"
-    r"so far|last|past|since|ago|recorded)\b|过|以前|历史|发生|出现|故障|上次|记录|报警|坏",
+    both_scripts(
+        r"\b(?:happen\w*|occur\w*|fail\w*|faults?|alarms?|reports?|reported|break\w*|stops?|trips?|jams?|jammed|appear\w*|was|were|been|had|did|"
+        r"so far|last|past|since|ago|recorded)\b|过|以前|历史|发生|出现|故障|上次|记录|报警|坏"
+    ),
     re.IGNORECASE,
 )
 INTERVAL = re.compile(
-    r"\b(?:every|each|per|after|once (?:a|per|every))\s+(?:\w+\s+){0,2}?(?:\d[\d.,  ]*|one|two|three|four|five|"
-    r"six|ten|twelve)?\s*"
-    r"(?:operating |working |running |service )?(?:h|hrs?|hours?|days?|weeks?|months?|years?|shifts?|cycles|km|"
-    r"strokes|start-?up|use)\b|"
-    r"\b(?:daily|weekly|monthly|quarterly|yearly|annual(?:ly)?|biannual(?:ly)?|half-yearly|hourly|intervals?|"
-    r"at least once|before each|after each)\b|"
-    r"每(?:天|日|周|月|季|年|班|次|隔|\s*\d+|半年|[一二两三四五六七八九十]+)|日检|周检|月检|年检|定期|间隔|周期|(?:\d+|[一二两三四五六七八九十半]+)\s*(?:个?小时|天|周|个月|年)",
+    both_scripts(
+        r"\b(?:every|each|per|after|once (?:a|per|every))\s+(?:\w+\s+){0,2}?(?:\d[\d.,  ]*|one|two|three|four|five|"
+        r"six|ten|twelve)?\s*"
+        r"(?:operating |working |running |service )?(?:h|hrs?|hours?|days?|weeks?|months?|years?|shifts?|cycles|km|"
+        r"strokes|start-?up|use)\b|"
+        r"\b(?:daily|weekly|monthly|quarterly|yearly|annual(?:ly)?|biannual(?:ly)?|half-yearly|hourly|intervals?|"
+        r"at least once|before each|after each)\b|"
+        r"每(?:天|日|周|月|季|年|班|次|隔|\s*\d+|半年|[一二两三四五六七八九十]+)|日检|周检|月检|年检|定期|间隔|周期|(?:\d+|[一二两三四五六七八九十半]+)\s*(?:个?小时|天|周|个月|年)"
+    ),
     re.IGNORECASE,
 )
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from indexer.chinese import simplified
+
 KINDS = ("email", "badge", "phone", "name")
 """In the order of precedence: a part of the text that two kinds claim goes to the first."""
 
@@ -49,7 +51,7 @@ def find(text: str) -> list[Span]:
     """Where personal data stands, in order, without overlaps."""
     from finetune.names import find_names
 
-    plain = text.translate(_HALF_WIDTH)  # one character for one, so positions stay
+    plain = simplified(text.translate(_HALF_WIDTH))  # one character for one, so positions stay
     found = [*_emails(plain), *_badges(plain), *_phones(plain)]
     found += (Span(start, end, "name") for start, end in find_names(plain))
     found += _extensions(plain, found)

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 
-ANALYSER = "codes+snowball-english+cjk-characters-and-bigrams/2"
+from indexer.chinese import simplified
+
+ANALYSER = "codes+snowball-english+cjk-characters-and-bigrams/3"
 
 # One alternative per script. A code-like run may be tied together by single separators: e-207, al.52.1, 6es7/315.
 _RUN = re.compile(
@@ -46,8 +48,8 @@ STOP_BIGRAMS = frozenset(
 
 
 def fold(text: str) -> str:
-    """Compatibility-normalised (full-width to ASCII), case-folded text; length may change."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """Compatibility-normalised (full-width to ASCII), case-folded, simplified text; length may change."""
+    return simplified(unicodedata.normalize("NFKC", text).casefold())
 
 
 class _Stemmers(threading.local):

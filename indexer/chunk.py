@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from indexer.analysis import holds_chinese, is_chinese
+from indexer.chinese import both_scripts
 from indexer.codes import (
     Found,
     code_columns,
@@ -73,7 +74,9 @@ class Chunked:
 
 
 _STEP = re.compile(
-    r"^\s*(?:(?:step|步骤)\s*\d+|\(?\d{1,2}[.)、]|\d{1,2}\s|[(（]\d{1,2}[)）]|[a-z][.)]\s|[①-⑳]|第[一二三四五六七八九十]+步)",
+    both_scripts(
+        r"^\s*(?:(?:step|步骤)\s*\d+|\(?\d{1,2}[.)、]|\d{1,2}\s|[(（]\d{1,2}[)）]|[a-z][.)]\s|[①-⑳]|第[一二三四五六七八九十]+步)"
+    ),
     re.IGNORECASE,
 )
 _INTRODUCES = re.compile(r"[:：]\s*$")

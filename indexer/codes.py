@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from indexer.analysis import question_tokens
+from indexer.chinese import both_scripts, simplified
 
 # Abbreviated prefixes that only say "this is a fault code", by family: E-207 and Err 207 are one code, E-3 and F-3 two.
 _FAMILIES: dict[str, str] = {
@@ -28,9 +29,9 @@ _FAMILIES: dict[str, str] = {
 _FAMILY_CONTEXT: dict[str, re.Pattern[str]] = {
     **dict.fromkeys(
         ("error", "alarm", "fault", "warning"),
-        re.compile(r"error|alarm|fault|warn|code|报警|警报|告警|故障|错误|代码", re.IGNORECASE),
+        re.compile(both_scripts(r"error|alarm|fault|warn|code|报警|警报|告警|故障|错误|代码"), re.IGNORECASE),
     ),
-    "parameter": re.compile(r"param|setting|参数|功能码|设置", re.IGNORECASE),
+    "parameter": re.compile(both_scripts(r"param|setting|参数|功能码|设置"), re.IGNORECASE),
 }
 # Words a person says instead of a prefix ("alarm 207", "fault code 12", "报警号4"); they fit every family.
 _WORDS = "error|errors|alarm|alarms|fault|faults|warning|warnings|code|codes|parameter|parameters|setting|settings|option|message|status|event|trouble"
@@ -46,7 +47,7 @@ _HEX = re.compile(r"0x([0-9a-f]+)|([0-9a-f]*\d[0-9a-f]*)h")
 
 def fold_code(text: str) -> str:
     """A code without case, width and dash variants, spaces at its ends removed."""
-    folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    folded = simplified(unicodedata.normalize("NFKC", text).casefold()).strip()
     return re.sub(r"[‐‑–—−]", "-", folded)
 
 
@@ -131,22 +132,30 @@ def may_match(question: Normal, entry: Normal, level: int, context: str) -> bool
 # --- Where documents define codes -------------------------------------------------------------------------------
 
 _CODE_HEADER = re.compile(
-    r"code|alarm|error|fault|warning|\bno\b\.?|number|\bid\b|parameter|\bparam|\bpar\b|display|signal|\$|order|part|article|item|"
-    r"register|address|key|代码|编码|故障码|报警|故障|错误|编号|序号|功能码|参数|显示|型号|订货|物料|地址|\bnr\b|#",
+    both_scripts(
+        r"code|alarm|error|fault|warning|\bno\b\.?|number|\bid\b|parameter|\bparam|\bpar\b|display|signal|\$|order|part|article|item|"
+        r"register|address|key|代码|编码|故障码|报警|故障|错误|编号|序号|功能码|参数|显示|型号|订货|物料|地址|\bnr\b|#"
+    ),
     re.IGNORECASE,
 )
 _TEXT_HEADER = re.compile(
-    r"description|meaning|cause|remedy|solution|message|text|action|name|title|reason|default|range|unit|value|level|priority|"
-    r"名称|说明|描述|原因|对策|处理|措施|方法|内容|含义|范围|默认|出厂|单位|备注|等级|级别|页",
+    both_scripts(
+        r"description|meaning|cause|remedy|solution|message|text|action|name|title|reason|default|range|unit|value|level|priority|"
+        r"名称|说明|描述|原因|对策|处理|措施|方法|内容|含义|范围|默认|出厂|单位|备注|等级|级别|页"
+    ),
     re.IGNORECASE,
 )
-_DISPLAY_HEADER = re.compile(r"code|display|panel|keypad|代码|故障码|显示", re.IGNORECASE)
-_ORDINAL_HEADER = re.compile(r"序号|^\s*(?:no\.?|#|nr\.?|item)\s*$", re.IGNORECASE)
+_DISPLAY_HEADER = re.compile(both_scripts(r"code|display|panel|keypad|代码|故障码|显示"), re.IGNORECASE)
+_ORDINAL_HEADER = re.compile(both_scripts(r"序号|^\s*(?:no\.?|#|nr\.?|item)\s*$"), re.IGNORECASE)
 CODE_CONTEXT = re.compile(
-    r"code|alarm|error|fault|warning|parameter|setting|diagnos|troubleshoot|message|代码|报警|故障|错误|警告|参数|功能码|设置",
+    both_scripts(
+        r"code|alarm|error|fault|warning|parameter|setting|diagnos|troubleshoot|message|代码|报警|故障|错误|警告|参数|功能码|设置"
+    ),
     re.IGNORECASE,
 )
-_FAULT_CONTEXT = re.compile(r"code|alarm|error|fault|warning|message|代码|报警|故障|错误|警告", re.IGNORECASE)
+_FAULT_CONTEXT = re.compile(
+    both_scripts(r"code|alarm|error|fault|warning|message|代码|报警|故障|错误|警告"), re.IGNORECASE
+)
 _LETTER_DIGIT = re.compile(
     r"(?:0x[0-9a-f]{1,8}|[$#]\d{1,5}|[a-z]{1,8}[-_.:/ ]?(?:[a-z]{1,4}[-_.:/ ]?)?\d[a-z0-9]*(?:[-_./ ]?[a-z0-9]+){0,4}"
     r"|\d[a-z0-9]*[a-z][a-z0-9]*(?:[-_./ ][a-z0-9]+){0,3}|\d{1,4}(?:[.-]\d{1,4}){1,3}|[a-z]{2}\d{3,})",
@@ -345,28 +354,38 @@ class Candidate:
 
 
 _SPOKEN_NUMBER = re.compile(
-    rf"(?:(?<![A-Za-z])(?P<en>{_SPOKEN})s?(?:\s+(?:code|codes|number|no\.?|id))?|(?P<zh>(?:{_SPOKEN_ZH})+))"
-    # A hyphen right behind the word parts it from the number ("alarm-12"); behind a space it is a sign ("code -12").
-    r"(?:\s+is|\s+为|是)?(?:-|\s*[:：#№.]\s*|\s+)?(?P<number>-?\d{1,6}(?:[.-]\d{1,4}){0,2}|0x[0-9a-f]{1,8})(?![A-Za-z0-9_])",
+    both_scripts(
+        rf"(?:(?<![A-Za-z])(?P<en>{_SPOKEN})s?(?:\s+(?:code|codes|number|no\.?|id))?|(?P<zh>(?:{_SPOKEN_ZH})+))"
+        # A hyphen right behind the word parts it from the number ("alarm-12"); behind a space it is a sign ("code -12").
+        r"(?:\s+is|\s+为|是)?(?:-|\s*[:：#№.]\s*|\s+)?(?P<number>-?\d{1,6}(?:[.-]\d{1,4}){0,2}|0x[0-9a-f]{1,8})(?![A-Za-z0-9_])"
+    ),
     re.IGNORECASE,
 )
 _SETTING = re.compile(r"\$\s+(?P<number>\d{1,4})(?![A-Za-z0-9_])")
 _BARE = re.compile(
-    r"(?<![A-Za-z0-9_.,+/-])(?P<number>\d{1,6})(?![A-Za-z0-9_%°℃,/-]|\.\d|\s*(?:minutes?|hours?|days?|weeks?|months?|years?|seconds?|times?|"
-    r"degrees?|pages?|steps?|mm|cm|bar|nm|rpm|volts?|amps?|percent|分钟|小时|天|年|个|月|日|次|台|秒|米|度|页|步|级|岁|块|条|项|倍|点)(?![a-z]))",
+    both_scripts(
+        r"(?<![A-Za-z0-9_.,+/-])(?P<number>\d{1,6})(?![A-Za-z0-9_%°℃,/-]|\.\d|\s*(?:minutes?|hours?|days?|weeks?|months?|years?|seconds?|times?|"
+        r"degrees?|pages?|steps?|mm|cm|bar|nm|rpm|volts?|amps?|percent|分钟|小时|天|年|个|月|日|次|台|秒|米|度|页|步|级|岁|块|条|项|倍|点)(?![a-z]))"
+    ),
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"(?:\b(?:pages?|steps?|sections?|chapters?|fig(?:ure)?s?\.?|tables?|items?|versions?|levels?|channels?|ports?|stations?|lines?|phases?|part|"
-    r"hdmi|usb|type|model|after|every|within|than)|第|每|约|共|大于|小于|超过)\s*$",
+    both_scripts(
+        r"(?:\b(?:pages?|steps?|sections?|chapters?|fig(?:ure)?s?\.?|tables?|items?|versions?|levels?|channels?|ports?|stations?|lines?|phases?|part|"
+        r"hdmi|usb|type|model|after|every|within|than)|第|每|约|共|大于|小于|超过)\s*$"
+    ),
     re.IGNORECASE,
 )
 _SHOWN = re.compile(
-    rf"(?<![A-Za-z])(?:{_SPOKEN}|display(?:s|ed)?|show(?:s|ing|n)?|shown|reports?|says)(?![A-Za-z])|{_SPOKEN_ZH}|报|显示|提示|出现",
+    both_scripts(
+        rf"(?<![A-Za-z])(?:{_SPOKEN}|display(?:s|ed)?|show(?:s|ing|n)?|shown|reports?|says)(?![A-Za-z])|{_SPOKEN_ZH}|报|显示|提示|出现"
+    ),
     re.IGNORECASE,
 )
 _NUMBER_SPOKEN = re.compile(
-    r"(?<![A-Za-z0-9_.])(?P<number>\d{1,6})\s*(?:号)?(?P<zh>报警|警报|告警|故障|错误|参数)|(?<![\w.])#(?P<hash>\d{1,6})(?!\w)",
+    both_scripts(
+        r"(?<![A-Za-z0-9_.])(?P<number>\d{1,6})\s*(?:号)?(?P<zh>报警|警报|告警|故障|错误|参数)|(?<![\w.])#(?P<hash>\d{1,6})(?!\w)"
+    ),
     re.IGNORECASE,
 )
 _STRONG = re.compile(
@@ -377,8 +396,10 @@ _STRONG = re.compile(
 
 _NAME_BEFORE = re.compile(r"(?:(?<![\w-])[A-Z][A-Za-z]+[ \-]+)+$")
 _SAYS_CODE = re.compile(
-    rf"(?<![A-Za-z])(?:{_SPOKEN}|codes?|display(?:s|ed)?|show(?:s|ing|n)?|trip(?:s|ped)?|reports?|says|mean(?:s|ing)?|what|which)(?![A-Za-z])|"
-    rf"{_SPOKEN_ZH}|报|显示|提示|出现|意思",
+    both_scripts(
+        rf"(?<![A-Za-z])(?:{_SPOKEN}|codes?|display(?:s|ed)?|show(?:s|ing|n)?|trip(?:s|ped)?|reports?|says|mean(?:s|ing)?|what|which)(?![A-Za-z])|"
+        rf"{_SPOKEN_ZH}|报|显示|提示|出现|意思"
+    ),
     re.IGNORECASE,
 )
 
@@ -389,7 +410,7 @@ def candidates(question: str) -> list[Candidate]:
     Runs of up to four neighbouring tokens are joined ("6ES7 315-2AG10", "Err 207", "e 207"), spoken prefixes with a
     number are taken as one ("alarm code 4", "报警 207").
     """
-    text = unicodedata.normalize("NFKC", question)
+    text = simplified(unicodedata.normalize("NFKC", question))
     out: dict[tuple[int, int], Candidate] = {}
     spoken_spans: list[tuple[int, int]] = []
     for match in _SPOKEN_NUMBER.finditer(text):

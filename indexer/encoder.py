@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from indexer.chinese import simplified
 from indexer.errors import EncoderError
 from indexer.export import GRAPH, discard, exported_folder, is_whole
 from indexer.model_folder import ModelFolder
@@ -92,7 +93,7 @@ class TextTokens:
 
     def _clean(self, text: str) -> str:
         if not text.isascii():  # half a surrogate pair, as damaged files have, stops the tokeniser
-            text = text.encode("utf-8", "replace").decode("utf-8")
+            text = simplified(text.encode("utf-8", "replace").decode("utf-8"))
         return text.lower() if self._lower else text
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from indexer.chinese import both_scripts, simplified
 from indexer.types import Block, BlockKind
 
 MAX_CHARACTERS = 2_000
 """The most one notice may hold."""
 _EMBEDDED_CHARACTERS = 500
 _SIGNAL = re.compile(
-    r"^\W{0,3}(?P<word>DANGER|WARNING|CAUTION|NOTICE|ATTENTION|IMPORTANT SAFETY|危险|警告|当心|小心|注意事项|注意|警示)"
-    r"(?P<after>\s*[!！:：]|\s*$|\s*[-–—]\s|\s+(?=[A-Z\u4e00-\u9fff]))",
+    both_scripts(
+        r"^\W{0,3}(?P<word>DANGER|WARNING|CAUTION|NOTICE|ATTENTION|IMPORTANT SAFETY|危险|警告|当心|小心|注意事项|注意|警示)"
+        r"(?P<after>\s*[!！:：]|\s*$|\s*[-–—]\s|\s+(?=[A-Z\u4e00-\u9fff]))"
+    ),
 )
 _BULLET = r"(?:[•●○■□▪◆➢►▶·–—-]|z)\s"  # z: the bullet of a symbol font that the file does not name
 _SIGNAL_MIXED = re.compile(
@@ -24,11 +27,13 @@ _SIGNAL_MIXED = re.compile(
 )
 # An icon may come out as a letter: "a Danger".
 _ALONE = re.compile(
-    r"^(?:\W{0,3}|[a-zA-Z!]\s+)(?P<word>danger|warning|caution|notice|attention|危险|警告|当心|小心|注意|警示)\s*[!！:：]?\W{0,2}$", re.IGNORECASE
+    both_scripts(r"^(?:\W{0,3}|[a-zA-Z!]\s+)(?P<word>danger|warning|caution|notice|attention|危险|警告|当心|小心|注意|警示)\s*[!！:：]?\W{0,2}$"), re.IGNORECASE
 )  # fmt: skip
 _EMBEDDED = re.compile(
-    r"(?:(?<=[\n。；;！!])|(?<=[.;!:]\s))\s*(?P<text>(?P<word>危险|警告|当心|小心|注意|警示|DANGER|WARNING|CAUTION|Danger|Warning|Caution)"
-    r"\s*[!！:：][^\n]+)"
+    both_scripts(
+        r"(?:(?<=[\n。；;！!])|(?<=[.;!:]\s))\s*(?P<text>(?P<word>危险|警告|当心|小心|注意|警示|DANGER|WARNING|CAUTION|Danger|Warning|Caution)"
+        r"\s*[!！:：][^\n]+)"
+    )
 )
 _SENTENCE_END = re.compile(r"[.!?。！？](?=\s|$)|[。！？]")
 _SIGNALS = {
@@ -36,7 +41,8 @@ _SIGNALS = {
     "attention": "NOTICE", "important safety": "NOTICE",
 }  # fmt: skip
 _STEP = re.compile(
-    r"^\s*(?:(?:step|步骤)\s*\d+|\(?\d{1,2}[.)、]|[(（]\d{1,2}[)）]|[①-⑳]|第[一二三四五六七八九十]+步)", re.IGNORECASE
+    both_scripts(r"^\s*(?:(?:step|步骤)\s*\d+|\(?\d{1,2}[.)、]|[(（]\d{1,2}[)）]|[①-⑳]|第[一二三四五六七八九十]+步)"),
+    re.IGNORECASE,
 )
 
 
@@ -91,4 +97,4 @@ def cell_notes(block: Block) -> Iterator[tuple[str, str]]:
 
 
 def _signal(word: str) -> str:
-    return _SIGNALS.get(word.casefold(), word.upper())
+    return _SIGNALS.get(simplified(word.casefold()), word.upper())

@@ -13,17 +13,22 @@ from copilot.scoring import Candidate
 from copilot.sentences import UnitKind
 from copilot.types import Piece, Understanding
 from indexer.analysis import tokens
+from indexer.chinese import both_scripts
 from indexer.types import ChunkKind
 
 MAX_SENTENCES = 5
 _MIND = re.compile(
-    r"\bwhat (?:do|must|should|shall|have|has) (?:i|we|one|you|operators?)(?: to)? (?:watch|mind|look out|pay attention|consider|"
-    r"observe|be careful|note|keep in mind|bear in mind|remember)|\b(?:any|which|what)(?: \w+)? precautions?\b|\banything to "
-    r"(?:watch|mind|consider|note)|注意(?:些)?(?:什么|哪些|啥|事项)|注意事项|需要小心|要小心什么|有(?:什么|哪些)(?:要求|规定|禁忌)",
+    both_scripts(
+        r"\bwhat (?:do|must|should|shall|have|has) (?:i|we|one|you|operators?)(?: to)? (?:watch|mind|look out|pay attention|consider|"
+        r"observe|be careful|note|keep in mind|bear in mind|remember)|\b(?:any|which|what)(?: \w+)? precautions?\b|\banything to "
+        r"(?:watch|mind|consider|note)|注意(?:些)?(?:什么|哪些|啥|事项)|注意事项|需要小心|要小心什么|有(?:什么|哪些)(?:要求|规定|禁忌)"
+    ),
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
-    r"\b(?:only|at least|at most|no more than|not|must|should|before|below|above)\b|不|禁|应|须|要|防止|以上|以下",
+    both_scripts(
+        r"\b(?:only|at least|at most|no more than|not|must|should|before|below|above)\b|不|禁|应|须|要|防止|以上|以下"
+    ),
     re.IGNORECASE,
 )
 

@@ -12,6 +12,7 @@ from copilot.scoring import Candidate, term_weights
 from copilot.sentences import Unit, UnitKind, split, step_number
 from copilot.types import Piece, Understanding
 from indexer.analysis import fold, tokens
+from indexer.chinese import both_scripts
 from indexer.types import Chunk, ChunkKind
 
 MAX_LINES = 60
@@ -23,11 +24,13 @@ _STEPS_SAY = 0.25
 _HIT_SAYS = 0.3
 _CLEARLY = 0.85
 _NEEDS = re.compile(
-    r"^\W*(?:(?:required|special|necessary|recommended) )?(?:tools?|(?:spare )?parts?|consumables?|materials?|equipment)"
-    r"(?:(?: and|,| or| required| needed| necessary| tools?| parts?| materials?| equipment)+)?\s*[:：]|"
-    r"\b(?:tools?|parts?|materials?|equipment)\b.{0,30}\b(?:needed|required|necessary)\b|"
-    r"\b(?:you (?:will )?need|is needed|are needed|is required|are required)\b|"
-    r"(?:所需|需要|准备|必备)(?:的)?(?:工具|备件|材料|耗材|零件)|(?:工具|备件|材料|耗材)\s*[:：]",
+    both_scripts(
+        r"^\W*(?:(?:required|special|necessary|recommended) )?(?:tools?|(?:spare )?parts?|consumables?|materials?|equipment)"
+        r"(?:(?: and|,| or| required| needed| necessary| tools?| parts?| materials?| equipment)+)?\s*[:：]|"
+        r"\b(?:tools?|parts?|materials?|equipment)\b.{0,30}\b(?:needed|required|necessary)\b|"
+        r"\b(?:you (?:will )?need|is needed|are needed|is required|are required)\b|"
+        r"(?:所需|需要|准备|必备)(?:的)?(?:工具|备件|材料|耗材|零件)|(?:工具|备件|材料|耗材)\s*[:：]"
+    ),
     re.IGNORECASE,
 )
 _Placed = tuple[Chunk, Unit]

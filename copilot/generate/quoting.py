@@ -16,14 +16,17 @@ from copilot.table_values import as_printed, cells_of, header_of, record_cells, 
 from copilot.types import Citation, Conversion, Piece
 from copilot.units import quantities
 from copilot.wording import say
+from indexer.chinese import both_scripts
 from indexer.types import Chunk
 
 _BLOCK = frozenset({UnitKind.STEP, UnitKind.ITEM, UnitKind.ROW, UnitKind.FIELD})
 MAX_CONVERTED = 3
 _GOES_ON = frozenset("/·⋅*²³^")
 _DIFFERENCE = re.compile(
-    r"\b(?:difference|higher|lower|hotter|colder|rise|rises|drop|drops|deviation|tolerance|by more than|per (?:hour|minute))\b|"
-    r"±|温差|温升|[升高低]出|比.{0,12}[高低]|偏差|误差",
+    both_scripts(
+        r"\b(?:difference|higher|lower|hotter|colder|rise|rises|drop|drops|deviation|tolerance|by more than|per (?:hour|minute))\b|"
+        r"±|温差|温升|[升高低]出|比.{0,12}[高低]|偏差|误差"
+    ),
     re.IGNORECASE,
 )
 """Where a temperature is a difference, 8 °C is not 46 °F."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from finetune.errors import RegistryError
+from indexer.chinese import simplified
 from indexer.model_folder import ModelFolder
 
 QUESTION_TOKENS = 40
@@ -60,7 +61,9 @@ class PairTokens:
 
     def tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text, without special ones."""
-        clean = [text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        clean = [
+            text if text.isascii() else simplified(text.encode("utf-8", "replace").decode("utf-8")) for text in texts
+        ]
         return [
             Tokens(found.ids, found.offsets) for found in self._tokenizer.encode_batch(clean, add_special_tokens=False)
         ]

@@ -5,45 +5,60 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from indexer.chinese import both_scripts
 from indexer.fault_reports import names, values
 from indexer.fault_reports.columns import SAMPLE_ROWS, TEXT_FIELDS, ColumnMap, column_facts, map_columns
 
 _FMEA = re.compile(
-    r"\b(?:rpn|severity|occurrence|detection|detectability|failure effects?|effects? failure|potential failure mode|"
-    r"potential causes?|current controls?|criticality)\b"
-    r"|风险顺序数|风险优先|严重度|严重程度|频度|发生度|探测度|检测度|失效影响|失效后果|潜在失效|现行控制"
+    both_scripts(
+        r"\b(?:rpn|severity|occurrence|detection|detectability|failure effects?|effects? failure|potential failure mode|"
+        r"potential causes?|current controls?|criticality)\b"
+        r"|风险顺序数|风险优先|严重度|严重程度|频度|发生度|探测度|检测度|失效影响|失效后果|潜在失效|现行控制"
+    )
 )
 _DEFINITION = re.compile(
-    r"\b(?:meaning|definition|default|range|min|max|minimum|maximum|unit|units|setting|settings|parameter|register|"
-    r"bedeutung|possible cause|possible causes|probable cause|causes|remedies|solutions?|countermeasures?|"
-    r"mögliche ursache|ursachen|what to do|reset method|level)\b"
-    r"|含义|定义|出厂值|缺省|默认值|设定范围|参数|寄存器|可能原因|可能的原因|单位|地址|复位方法"
+    both_scripts(
+        r"\b(?:meaning|definition|default|range|min|max|minimum|maximum|unit|units|setting|settings|parameter|register|"
+        r"bedeutung|possible cause|possible causes|probable cause|causes|remedies|solutions?|countermeasures?|"
+        r"mögliche ursache|ursachen|what to do|reset method|level)\b"
+        r"|含义|定义|出厂值|缺省|默认值|设定范围|参数|寄存器|可能原因|可能的原因|单位|地址|复位方法"
+    )
 )
-_QUESTION = re.compile(r"\b(?:question|answer|intent|label|utterance|prompt)\b|提问|答案|意图|标签")
+_QUESTION = re.compile(both_scripts(r"\b(?:question|answer|intent|label|utterance|prompt)\b|提问|答案|意图|标签"))
 _REVISION = re.compile(
-    r"\b(?:version|revision|rev|author|approved|changes?|release|edition)\b|版本|修订|作者|批准|编制|变更"
+    both_scripts(r"\b(?:version|revision|rev|author|approved|changes?|release|edition)\b|版本|修订|作者|批准|编制|变更")
 )
-_SCHEDULE = re.compile(r"\b(?:interval|frequency|next due|due date|next service|cycle)\b|周期|间隔|下次")
+_SCHEDULE = re.compile(both_scripts(r"\b(?:interval|frequency|next due|due date|next service|cycle)\b|周期|间隔|下次"))
 _MAINTENANCE = re.compile(
-    r"fault|failure|breakdown|broken|repair|maint|malfunc|equipment|asset|machine|work ?order|downtime|defect|"
-    r"technician|wonum|symptom|notifctn|notification|functional loc|anlage|störung|instandhaltung|technischer platz|"
-    r"故障|维修|设备|报修|停机|检修|机台|工单|异常"
+    both_scripts(
+        r"fault|failure|breakdown|broken|repair|maint|malfunc|equipment|asset|machine|work ?order|downtime|defect|"
+        r"technician|wonum|symptom|notifctn|notification|functional loc|anlage|störung|instandhaltung|technischer platz|"
+        r"故障|维修|设备|报修|停机|检修|机台|工单|异常"
+    )
 )
 _KNOWN = {"machine", "component", "code", "cause", "action", "failure_mode"}
 _ORDER = re.compile(
-    r"^(?:work ?order.*|wonum|wo(?: (?:no|num|number|id|#))?|.*ticket.*|job (?:no|number|id|card)|auftrag.*|"
-    r"order (?:no|number)|.*request.*|.*工单.*|.*单号|报修单.*|维修单.*)$"
+    both_scripts(
+        r"^(?:work ?order.*|wonum|wo(?: (?:no|num|number|id|#))?|.*ticket.*|job (?:no|number|id|card)|auftrag.*|"
+        r"order (?:no|number)|.*request.*|.*工单.*|.*单号|报修单.*|维修单.*)$"
+    )
 )
 _PLAIN_ID = re.compile(
-    r"^(?:id|ident|uid|identifier|no|nr|number|key|index|record.*|report.*|log id|entry id|记录.*|报告.*)$"
+    both_scripts(
+        r"^(?:id|ident|uid|identifier|no|nr|number|key|index|record.*|report.*|log id|entry id|记录.*|报告.*)$"
+    )
 )
 _IMPERATIVE = re.compile(
-    r"^(?:please|check|inspect|replace|verify|ensure|make sure|contact|clean|reset|adjust|increase|decrease|reduce|use|"
-    r"remove|install|restart|turn|set|tighten|confirm|see|refer|call|wait|do not|power|connect|disconnect|prüfen)\b"
-    r"|^(?:请|检查|确认|联系|增大|减小|参见|参考|避免|降低|延长)",
+    both_scripts(
+        r"^(?:please|check|inspect|replace|verify|ensure|make sure|contact|clean|reset|adjust|increase|decrease|reduce|use|"
+        r"remove|install|restart|turn|set|tighten|confirm|see|refer|call|wait|do not|power|connect|disconnect|prüfen)\b"
+        r"|^(?:请|检查|确认|联系|增大|减小|参见|参考|避免|降低|延长)"
+    ),
     re.IGNORECASE,
 )
-_STAMP = re.compile(r"\d{1,2}月\d{1,2}日|\b\d{1,2}[:：]\d{2}\b|\b\d{4}-\d{1,2}-\d{1,2}\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b")
+_STAMP = re.compile(
+    both_scripts(r"\d{1,2}月\d{1,2}日|\b\d{1,2}[:：]\d{2}\b|\b\d{4}-\d{1,2}-\d{1,2}\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b")
+)
 
 
 def looks_like_fault_reports(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -10,6 +10,7 @@ import functools
 import re
 import unicodedata
 
+from indexer.chinese import simplified
 from indexer.fault_reports import name_lists
 
 FIELDS = (
@@ -43,7 +44,7 @@ _FUZZY_FROM = 88.0
 @functools.lru_cache(maxsize=4096)
 def normal_form(header: str) -> str:
     """Lower case, words apart by one space, brackets and units gone, "date of failure" turned to "failure date"."""
-    text = unicodedata.normalize("NFKC", header)
+    text = simplified(unicodedata.normalize("NFKC", header))
     text = _BRACKETS.sub(" ", text) if _BRACKETS.sub("", text).strip() else text
     text = _APART.sub(" ", _CAMEL.sub(" ", text)).strip().lower()
     text = _UNIT_TAIL.sub("", text) or text

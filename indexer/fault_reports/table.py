@@ -12,6 +12,7 @@ from datetime import date as Date
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
 
+from indexer.chinese import both_scripts, simplified
 from indexer.errors import StoreError
 from indexer.types import FaultReport
 
@@ -64,7 +65,9 @@ _COLUMNS = (
     "symptom, cause, action, failure_mode, failure_mode_key, downtime_hours, cost, extra"
 )
 _DESCRIBES = re.compile(
-    r"description|designation|\btype\b|\bkind\b|(?:machine|equipment|asset|object).?name|名称|类型|描述|类别",
+    both_scripts(
+        r"description|designation|\btype\b|\bkind\b|(?:machine|equipment|asset|object).?name|名称|类型|描述|类别"
+    ),
     re.IGNORECASE,
 )
 _LONGEST_DESCRIPTION = 60
@@ -137,8 +140,8 @@ class StoredReport:
 
 
 def name_key(name: str) -> str:
-    """The form in which names of machines, components and failure modes are compared: width, case and space aside."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """The form in which names of machines, components and failure modes are compared: width, case, script and space aside."""
+    return " ".join(simplified(unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 def create_schema(connection: sqlite3.Connection) -> None:

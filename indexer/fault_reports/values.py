@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
+from indexer.chinese import both_scripts, simplified
+
 DateOrder = Literal["dmy", "mdy"]
 Decimal = Literal[".", ","]
 
@@ -32,7 +34,7 @@ def clean(text: str, *, keep_masked: bool = False) -> str | None:
     value = _SPACE.sub(" ", text).strip()
     if not value:
         return None
-    lowered = value.lower()
+    lowered = simplified(value.lower())
     if lowered in _NOTHING or (lowered in _MASKED and not keep_masked):
         return None
     return value
@@ -42,14 +44,16 @@ def clean(text: str, *, keep_masked: bool = False) -> str | None:
 
 _YEAR_FIRST = re.compile(r"^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)")
 _COMPACT = re.compile(r"^((?:19|20)\d{2})(\d{2})(\d{2})(?!\d)")
-_CHINESE = re.compile(r"^(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*[日号]?")
+_CHINESE = re.compile(both_scripts(r"^(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*[日号]?"))
 _YEAR_LAST = re.compile(r"^(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)")
 _DAY_NAMED = re.compile(r"^(\d{1,2})(?:st|nd|rd|th)?[.\s\-/]*([^\W\d_]{3,9})[.,\s\-/]*(\d{4}|\d{2})(?!\d)")
 _NAMED_DAY = re.compile(r"^([^\W\d_]{3,9})\.?[\s\-]*(\d{1,2})(?:st|nd|rd|th)?[,\s\-]+(\d{4})(?!\d)")
 _WEEKDAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?\s+(?=\S)", re.IGNORECASE)
 _TIME_TAIL = re.compile(
-    r"^[\sT,\-]*(?:(?:上午|下午)?\s*\d{1,2}\s*[:：.h时点]\s*(?:\d{1,2})?(?:\s*[:：.分]\s*\d{0,2}(?:[.,]\d+)?\s*秒?)?"
-    r"|\d{4}(?:\d{2})?)?\s*(?:[ap]\.?m\.?|uhr|hrs)?\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2})?\s*(?:[（(]?(?:星期|周).[）)]?)?$",
+    both_scripts(
+        r"^[\sT,\-]*(?:(?:上午|下午)?\s*\d{1,2}\s*[:：.h时点]\s*(?:\d{1,2})?(?:\s*[:：.分]\s*\d{0,2}(?:[.,]\d+)?\s*秒?)?"
+        r"|\d{4}(?:\d{2})?)?\s*(?:[ap]\.?m\.?|uhr|hrs)?\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2})?\s*(?:[（(]?(?:星期|周).[）)]?)?$"
+    ),
     re.IGNORECASE,
 )
 _SERIAL = re.compile(r"^(\d{5})(?:\.\d+)?$")
@@ -148,8 +152,10 @@ def vote_date_order(values: Iterable[str]) -> tuple[int, int, int]:
 
 _CURRENCY = r"(?:[$€£¥￥₹]|(?:us|au|ca|nz|hk|sg|a|c)\$|eur|usd|cny|rmb|gbp|jpy|chf|aud|cad|nzd|sgd|hkd|inr|krw|twd|rs\.?|元|人民币|块)"
 _NUMBER = re.compile(
-    rf"^(?P<open>\()?\s*(?P<sign>[-+])?\s*{_CURRENCY}?\s*(?P<sign2>[-+])?(?P<digits>[.,]?\d[\d.,'’\s]*)(?P<after>-)?"
-    rf"\s*(?P<wan>万)?\s*{_CURRENCY}?\s*(?P<close>\))?$",
+    both_scripts(
+        rf"^(?P<open>\()?\s*(?P<sign>[-+])?\s*{_CURRENCY}?\s*(?P<sign2>[-+])?(?P<digits>[.,]?\d[\d.,'’\s]*)(?P<after>-)?"
+        rf"\s*(?P<wan>万)?\s*{_CURRENCY}?\s*(?P<close>\))?$"
+    ),
     re.IGNORECASE,
 )
 _SCIENTIFIC = re.compile(r"^[-+]?\d+(?:\.\d+)?e[-+]?\d+$", re.IGNORECASE)
@@ -218,8 +224,10 @@ _HOURS_OF = {name: hours for hours, names in _UNIT_HOURS.items() for name in nam
 _PIECE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([^\W\d_]+)\.?[\s,;+]*")
 _CLOCK = re.compile(r"^(\d{1,4}):(\d{2})(?::(\d{2})(?:\.\d+)?)?$")
 _HEADER_UNIT = re.compile(
-    r"(?:^|[\s_(（\[【/,.]|in )(d|days?|tage?|h|hrs?|hours?|std|stunden?|min|mins|minutes?|minuten|s|secs?|seconds?)\b"
-    r"|([a-z]hrs|hours|minutes)$|(天|小时|工时|分钟|秒|(?<=[(（])[分时日](?=[)）]))",
+    both_scripts(
+        r"(?:^|[\s_(（\[【/,.]|in )(d|days?|tage?|h|hrs?|hours?|std|stunden?|min|mins|minutes?|minuten|s|secs?|seconds?)\b"
+        r"|([a-z]hrs|hours|minutes)$|(天|小时|工时|分钟|秒|(?<=[(（])[分时日](?=[)）]))"
+    ),
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -230,6 +238,7 @@ def header_unit(header: str) -> float | None:
     found: float | None = None
     for match in _HEADER_UNIT.finditer(_CAMEL.sub(" ", header).replace("_", " ")):
         word = (match.group(1) or match.group(2) or match.group(3)).lower()
+        word = simplified(word)
         found = 1.0 if word.endswith("hrs") else _HOURS_OF.get(word, found)
     return found
 
@@ -249,7 +258,7 @@ def parse_hours(text: str, unit: float = 1.0, decimal: Decimal = ".") -> float |
     total, end = 0.0, 0
     for match in _PIECE.finditer(text):
         amount = parse_number(match.group(1), decimal)
-        hours_per = _HOURS_OF.get(match.group(2).lower())
+        hours_per = _HOURS_OF.get(simplified(match.group(2).lower()))
         if match.start() != end or amount is None or hours_per is None:
             return None
         total, end = total + amount * hours_per, match.end()

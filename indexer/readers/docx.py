@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from indexer.chinese import both_scripts
 from indexer.readers.grid import table_block
 from indexer.readers.text_tools import LIST_MARKER, clean_text, heading, make_page, one_line, paragraph
 from indexer.types import Block, BlockKind, Page
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-_HEADING_STYLE = re.compile(r"^(?:heading|标题|überschrift|titre)\s*(\d)$", re.I)
+_HEADING_STYLE = re.compile(both_scripts(r"^(?:heading|标题|überschrift|titre)\s*(\d)$"), re.I)
 _CHINESE = "零一二三四五六七八九十"
 
 

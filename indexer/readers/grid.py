@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from indexer.chinese import both_scripts
 from indexer.types import Block, BlockKind
 
 _NUMERIC = re.compile(r"^[\s+\-±$€¥£]?[\d.,:/\s%°\-+]*\d[\d.,:/\s%°\-+]*$")
 _HEADER_WORD = re.compile(
-    r"\b(no|nr|code|name|description|desc|item|parameter|param|function|range|default|unit|value|type|cause|remedy|"
-    r"action|fault|error|alarm|meaning|setting|address|byte|bit|date|model|part|qty|quantity|status|command|solution|"
-    r"title|symptom|reason|measure|message|id)\b|代码|名称|说明|参数|功能|范围|默认|出厂|单位|原因|处理|对策|故障|报警|类型|描述|"
-    r"序号|含义|内容|型号|设定|地址|备注|措施|现象|编号",
+    both_scripts(
+        r"\b(no|nr|code|name|description|desc|item|parameter|param|function|range|default|unit|value|type|cause|remedy|"
+        r"action|fault|error|alarm|meaning|setting|address|byte|bit|date|model|part|qty|quantity|status|command|solution|"
+        r"title|symptom|reason|measure|message|id)\b|代码|名称|说明|参数|功能|范围|默认|出厂|单位|原因|处理|对策|故障|报警|类型|描述|"
+        r"序号|含义|内容|型号|设定|地址|备注|措施|现象|编号"
+    ),
     re.IGNORECASE,
 )
 

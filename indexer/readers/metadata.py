@@ -5,22 +5,27 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from indexer.chinese import both_scripts
 from indexer.readers.text_tools import one_line
 from indexer.types import BlockKind, Page
 
 _LABELLED = re.compile(
-    r"(?<![A-Za-z])(?:version|ver\.?|revision|rev\.?|issue|edition)\s*[:：.#]?\s*([A-Z]?\d+(?:\.\d+){0,3}[a-z]?|[A-Z])(?![A-Za-z\d.])|"
-    r"(?:版本号?|版次|文件版本)\s*[:：]?\s*([A-Za-z]{0,3}\.?\s?\d+(?:\.\d+){0,3}|[A-Z](?![A-Za-z]))",
+    both_scripts(
+        r"(?<![A-Za-z])(?:version|ver\.?|revision|rev\.?|issue|edition)\s*[:：.#]?\s*([A-Z]?\d+(?:\.\d+){0,3}[a-z]?|[A-Z])(?![A-Za-z\d.])|"
+        r"(?:版本号?|版次|文件版本)\s*[:：]?\s*([A-Za-z]{0,3}\.?\s?\d+(?:\.\d+){0,3}|[A-Z](?![A-Za-z]))"
+    ),
     re.I,
 )
 _SHORT = re.compile(r"(?<![A-Za-z\d])[Vv](\d{1,3}(?:\.\d{1,3}){1,3}[a-z]?)(?![\w.]*\d)")
 _REV_IN_NAME = re.compile(r"(?:^|[\s_.\-(])(rev(?:ision)?[\s_.\-]*)([A-Z]|\d+(?:\.\d+)*)(?=$|[\s_.\-)])", re.I)
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
-_DATE_ZH = re.compile(r"((?:19|20)\d\d)\s*年\s*(\d{1,2})\s*月(?:\s*(\d{1,2})\s*日)?")
+_DATE_ZH = re.compile(both_scripts(r"((?:19|20)\d\d)\s*年\s*(\d{1,2})\s*月(?:\s*(\d{1,2})\s*日)?"))
 _GENERIC = re.compile(
-    r"^(?:contents?|table of contents|目录|index|introduction|preface|前言|chapter \w+|\W*|untitled.*|slide \d+|"
-    r"(?:(?:user|operat\w+|instruction|owner'?s|service|installation|product|quick|start|setup|reference) ?)*"
-    r"(?:guide|manual|handbook|instructions?)|(?:使用|操作|用户|产品)?(?:手册|说明书|说明))$",
+    both_scripts(
+        r"^(?:contents?|table of contents|目录|index|introduction|preface|前言|chapter \w+|\W*|untitled.*|slide \d+|"
+        r"(?:(?:user|operat\w+|instruction|owner'?s|service|installation|product|quick|start|setup|reference) ?)*"
+        r"(?:guide|manual|handbook|instructions?)|(?:使用|操作|用户|产品)?(?:手册|说明书|说明))$"
+    ),
     re.I,
 )
 _FILE_LIKE = re.compile(r"\.(?:md|docx?|pdf|indd|pptx?|xlsx?|tex|html?|qxd|fm|ai|cdr)$", re.I)

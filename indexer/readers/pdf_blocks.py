@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from indexer.chinese import both_scripts
 from indexer.readers.grid import looks_like_header, table_block
 from indexer.readers.pdf_layout import Item, Line, PdfTable
 from indexer.readers.text_tools import LIST_MARKER, SIGNAL_ALONE, heading, is_cjk, join_lines, make_page
@@ -16,10 +17,12 @@ from indexer.types import Block, BlockKind, Page, PageStatus, PlacedWord
 Outline = tuple[tuple[int, str, int], ...]
 NUMBERED = re.compile(r"^(\d{1,2}(?:[.．]\d{1,2}){0,4})[.．、]?(?:\s+|(?=[\u3400-\u9fff]))(\S.*)$")
 CHAPTER = re.compile(
-    r"^(?:(?:chapter|section|appendix|part|annex)\s+(?:\d+|[ivx]+|[a-z])\b|第\s*[一二三四五六七八九十百\d]+\s*[章节篇部]|附录)",
+    both_scripts(
+        r"^(?:(?:chapter|section|appendix|part|annex)\s+(?:\d+|[ivx]+|[a-z])\b|第\s*[一二三四五六七八九十百\d]+\s*[章节篇部]|附录)"
+    ),
     re.IGNORECASE,
 )
-CAPTION = re.compile(r"^(?:table|tab\.|表)\s*[\dA-Z一二三四五六七八九十]", re.IGNORECASE)
+CAPTION = re.compile(both_scripts(r"^(?:table|tab\.|表)\s*[\dA-Z一二三四五六七八九十]"), re.IGNORECASE)
 _STEP = re.compile(r"^(\d{1,2})\s+[A-Z\u3400-\u9fff]\S*\s*\S")
 _END = tuple(".!?:;。！？：；")
 _UNIT = re.compile(r"^(?:mm|cm|m|kg|g|v|a|w|kw|hz|khz|mhz|s|ms|min|h|nm|%|°|℃|in|inch|ft|lb|psi|bar|kpa|mpa|℃)\b", re.I)

@@ -6,13 +6,17 @@ import codecs
 import re
 from collections.abc import Callable
 
+from indexer.chinese import both_scripts
 from indexer.errors import ReadError
 from indexer.readers.text_tools import LIST_MARKER, clean_text, has_cjk, heading, join_lines, paragraph
 from indexer.types import Block, BlockKind
 
 _NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+([A-Z\u3400-\u9fff].{1,80})$")
 _CHAPTER = re.compile(
-    r"^(?:(?:chapter|section|appendix|part)\s+[\dIVXA-Z]+\b.{0,80}|第[一二三四五六七八九十百\d]+[章节篇].{0,40})$", re.I
+    both_scripts(
+        r"^(?:(?:chapter|section|appendix|part)\s+[\dIVXA-Z]+\b.{0,80}|第[一二三四五六七八九十百\d]+[章节篇].{0,40})$"
+    ),
+    re.I,
 )
 _UNDERLINE = re.compile(r"^([=\-~*^_#])\1{2,}\s*$")
 _BOMS = (

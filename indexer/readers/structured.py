@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from indexer.chinese import simplified
 from indexer.errors import ReadError
 from indexer.readers.grid import table_block
 from indexer.readers.limits import ReadLimits
@@ -101,7 +102,7 @@ def _records(value: Any) -> list[dict[str, Any]] | None:
 
 def _key(records: Sequence[Mapping[str, Any]], names: Sequence[str], share: float = 0.9) -> str | None:
     for name in names:
-        found = {k for r in records[:50] for k in r if k.lower() == name}
+        found = {k for r in records[:50] for k in r if simplified(k.lower()) == name}
         for key in found:
             if sum(key in r for r in records) >= share * len(records):
                 return key
@@ -156,7 +157,7 @@ def _section_keys(records: list[dict[str, Any]]) -> tuple[str, str] | None:
         return None
     if not all(_is_text(r.get(text) or "") and isinstance(r.get(title) or "", str) for r in records):
         return None
-    others = {k.lower() for r in records for k in r} - {text.lower(), title.lower()}
+    others = {simplified(k.lower()) for r in records for k in r} - {text.lower(), title.lower()}
     if others & _CODE_KEYS:
         return None  # a table of codes that happens to have a title and a text
     length = sum(

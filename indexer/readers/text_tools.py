@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from indexer.chinese import both_scripts
 from indexer.types import Block, BlockKind, Page, PageStatus
 
 _DROPPED = {c: None for c in (*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F)}
@@ -52,15 +53,19 @@ _COMBINED = re.compile(r"[^\W\d_][\u0300-\u036f]+")
 _CJK = re.compile(r"[\u2e80-\u2fdf\u3001-\u303f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _LETTER_CJK = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]")
 LIST_MARKER = re.compile(
-    r"^\s*(?:[•●○◦▪■□◆◇➢►▶✓✔★–—·※*-]\s+|[•●○◦▪■□◆◇➢►▶✓✔※]|"
-    r"\(?\d{1,3}[.)](?!\d)\s*|（\d{1,3}）\s*|\d{1,3}[、．）]\s*|[①-⑳]\s*|\(?[a-zA-Z]\)\s+|[a-z]\.\s+|"
-    r"\(?[ivx]{1,4}[.)]\s+|[Ss]tep\s+\d+\s*[:.)]\s*|步骤\s*\d+\s*[:：.]?\s*)"
+    both_scripts(
+        r"^\s*(?:[•●○◦▪■□◆◇➢►▶✓✔★–—·※*-]\s+|[•●○◦▪■□◆◇➢►▶✓✔※]|"
+        r"\(?\d{1,3}[.)](?!\d)\s*|（\d{1,3}）\s*|\d{1,3}[、．）]\s*|[①-⑳]\s*|\(?[a-zA-Z]\)\s+|[a-z]\.\s+|"
+        r"\(?[ivx]{1,4}[.)]\s+|[Ss]tep\s+\d+\s*[:.)]\s*|步骤\s*\d+\s*[:：.]?\s*)"
+    )
 )
 SIGNAL_ALONE = re.compile(
-    r"^[\W_]*(DANGER|WARNINGS?|CAUTIONS?|NOTICE|ATTENTION|危险|警告|注意|小心)(?:事项)?[\W_]*$", re.IGNORECASE
+    both_scripts(r"^[\W_]*(DANGER|WARNINGS?|CAUTIONS?|NOTICE|ATTENTION|危险|警告|注意|小心)(?:事项)?[\W_]*$"),
+    re.IGNORECASE,
 )
 _SIGNAL_START = re.compile(
-    r"^(?:DANGER|WARNING|CAUTION|NOTICE|ATTENTION|危险|警告|注意|小心)\b|^(?:危险|警告|注意|小心)", re.IGNORECASE
+    both_scripts(r"^(?:DANGER|WARNING|CAUTION|NOTICE|ATTENTION|危险|警告|注意|小心)\b|^(?:危险|警告|注意|小心)"),
+    re.IGNORECASE,
 )
 SIGNAL_KINDS = {
     "danger": "DANGER", "error": "DANGER", "critical": "DANGER", "warning": "WARNING", "warn": "WARNING",
