@@ -98,6 +98,24 @@ def read_tagged(path: Path) -> tuple[tuple[TaggedText, ...], tuple[str, ...]]:
     return tuple(out), tuple(left_out)
 
 
+def read_texts(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read the texts of rows with "text" or "question", whatever else they hold; as `read_examples` otherwise."""
+    texts, left_out = [], []
+    for number, row in _rows(path):
+        if isinstance(row, str):
+            left_out.append(f"{path.name}:{number}: {row}")
+        elif not isinstance(text := row.get("text", row.get("question")), str) or not text.strip():
+            left_out.append(f'{path.name}:{number}: there is no "text" or "question" in it, but {_names(row)}')
+        else:
+            texts.append(_tidy(text))
+    if not texts:
+        why = f"; the first trouble is {left_out[0]}" if left_out else ""
+        raise DataError(
+            f'{path} has no usable rows{why}; give one JSON object per line, or CSV, with "text" or "question"'
+        )
+    return tuple(texts), tuple(left_out)
+
+
 def is_tagged(path: Path) -> bool:
     """Whether a file of examples holds tokens with tags; False too when it cannot be read."""
     try:

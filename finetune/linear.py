@@ -19,6 +19,7 @@ REGULARISATION = 10.0  # C of the logistic regressions; its inverse weighs the s
 WIDE_WEIGHT = 0.5  # of the wide features' logits beside those of the body's vector
 _NEVER = -30.0
 _RARE = 3_000  # from so many texts on, pieces that occur in one text only are left out
+_LEAST = 0.01  # shares below are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,14 @@ class Linear:
 
 
 def fit_linear(
-    vectors: Matrix, texts: Sequence[str], targets: npt.NDArray[np.int64], classes: int,
+    vectors: Matrix, texts: Sequence[str], targets: npt.NDArray[np.int64] | Matrix, classes: int,
     *, regularisation: float = REGULARISATION, wide_weight: float = WIDE_WEIGHT, balanced: bool = False,
 ) -> Linear:  # fmt: skip
     """Two multinomial logistic regressions, on the vectors and on the wide features, their logits added.
 
     They are fitted apart: together, vectors that were fine-tuned on the same texts explain everything and leave the wide
-    features nothing to learn. `targets` (n,) are from 0..classes-1; a class without a text is never chosen.
+    features nothing to learn. `targets` (n,) are from 0..classes-1, or (n, classes) of them how much each text counts for each
+    class, as teachers would have it; a class without a text is never chosen.
     """
     weight, bias = _regression(vectors, targets, classes, regularisation, balanced)
     wide = Wide.of(texts, 1.0)
@@ -70,11 +72,15 @@ def fit_linear(
 
 
 def _regression(
-    features: Any, targets: npt.NDArray[np.int64], classes: int, regularisation: float, balanced: bool
+    features: Any, targets: npt.NDArray[np.int64] | Matrix, classes: int, regularisation: float, balanced: bool
 ) -> tuple[Matrix, Matrix]:
     """(classes, features) weights and (classes,) constants; `features` may be sparse."""
     from sklearn.linear_model import LogisticRegression
 
+    weights = None
+    if targets.ndim == 2:  # a text counts once for each class it may belong to, by its share
+        texts, classes_of = np.nonzero(targets >= _LEAST)
+        features, weights, targets = features[texts], targets[texts, classes_of], classes_of
     present = np.unique(targets)
     weight = np.zeros((classes, features.shape[1]), dtype=np.float32)
     bias = np.full(classes, _NEVER, dtype=np.float32)
@@ -82,7 +88,7 @@ def _regression(
         bias[present] = 0.0
         return weight, bias
     model = LogisticRegression(C=regularisation, max_iter=200, tol=1e-3, class_weight="balanced" if balanced else None)
-    model.fit(features, targets)
+    model.fit(features, targets, sample_weight=weights)
     rows, constants = model.coef_, model.intercept_
     if len(present) == 2:  # one row stands for both
         rows, constants = np.vstack([-rows, rows]) / 2, np.concatenate([-constants, constants]) / 2

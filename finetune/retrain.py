@@ -6,11 +6,11 @@ promote, or keep and say why
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from finetune.classifier import Classifier, read_kept_examples, write_classifier
 from finetune.dataset import same_text
 from finetune.errors import DataError, RegistryError
 from finetune.evaluate import Evaluation, evaluate
-from finetune.fit import Fitted, fit_classifier
+from finetune.fit import Fitted, digest, fit_classifier
 from finetune.gate import GateDecision, GateSettings, Judged, judge
 from finetune.network import Body
 from finetune.registry import Registry, VersionInfo
@@ -41,7 +41,8 @@ _MOST_OLD = 1_000  # replayed rows that stand in where there is no frozen set
 class Request:
     """What to train. `fresh` leaves out what the current version learnt; `command` goes on the card.
 
-    With `search` above 0 so many settings are tried first, see `finetune.tune`.
+    With `search` above 0 so many settings are tried first, see `finetune.tune`; with `ensemble` above 0 so many versions are learnt
+    and one from them, see `finetune.ensemble`, which also hears of the texts in `unlabelled`.
     """
 
     task: str
@@ -52,6 +53,8 @@ class Request:
     licence: str = "the plant's own data"
     command: str = ""
     search: int = 0
+    ensemble: int = 0
+    unlabelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def retrain(
         examples = _merged(
             [e for e in old if same_text(e.text) not in never], [e for e in rows if same_text(e.text) not in never]
         )
-        key = _digest(examples, request.validation, settings)
+        key = digest(examples, request.validation, settings)
         work = _work_folder(cache, request.task, key)
         found: tuple[str, ...] = ()
         if request.search:
@@ -94,16 +97,18 @@ def retrain(
 
             tuned = tune(examples, settings, request.search, body, cache, work / "search", say=say, change=change)
             settings, found = tuned.settings, (tuned.note,)
-        fitted = fit_classifier(
-            examples, request.validation, settings, body, cache, work=work, say=say, change=change
-        )  # fmt: skip
+        fit = fit_classifier
+        if request.ensemble:
+            fit = _ensemble(request, never)
+        fitted = fit(examples, request.validation, settings, body, cache, work=work, say=say, change=change)
         fitted = replace(fitted, notes=(*found, *fitted.notes))
         card = _card(request, settings, fitted, current, body, key)
         card["model"] = write_classifier(staged, fitted.parts, fitted.examples, fitted.vectors)
         _write_rows(staged / FROZEN, frozen)
+        curves = work / "student" / "first" if request.ensemble else work / "first"
         for name in CURVE_FILES:
-            if (work / "first" / name).is_file():
-                shutil.copyfile(work / "first" / name, staged / name)
+            if (curves / name).is_file():
+                shutil.copyfile(curves / name, staged / name)
         version = registry.publish(request.task, staged, card)
     shutil.rmtree(work, ignore_errors=True)
     if trouble:
@@ -115,6 +120,14 @@ def retrain(
     return Outcome(
         request.task, version, promoted, reasons, (*fitted.notes, *notes), fitted.held_out, len(fitted.examples)
     )
+
+
+def _ensemble(request: Request, never: set[str]) -> Callable[..., Fitted]:
+    """`fit_ensemble` as `fit_classifier` is called; what a version is judged by is not taught either."""
+    from finetune.ensemble import EnsembleSettings, fit_ensemble
+
+    texts = tuple(text for text in request.unlabelled if same_text(text) not in never)
+    return partial(fit_ensemble, ensemble=EnsembleSettings(request.ensemble, unlabelled=texts))
 
 
 def _current(request: Request, registry: Registry) -> tuple[VersionInfo | None, str]:
@@ -246,15 +259,6 @@ def _card(
         "licence": request.licence, "command": request.command or f"copilot finetune run --task {request.task}",
         "examples": {"count": len(fitted.examples), "sources": sources}, "notes": list(fitted.notes),
     }  # fmt: skip
-
-
-def _digest(examples: Sequence[Example], validation: Sequence[Example], settings: TrainSettings) -> str:
-    from finetune.train import settings_key
-
-    lines = [settings_key(settings)]
-    for group in (examples, validation):
-        lines += ["", *sorted(f"{example.label}\0{example.text}" for example in group)]
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
 
 
 def _write_rows(path: Path, examples: Sequence[Example]) -> None:

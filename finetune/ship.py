@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,10 @@ LICENCES = {
 }
 
 
+# Where the rows are made first, of public data that FOLDER holds.
+_COMMANDS = {"failure_mode": "make failure-mode DATA=FOLDER", "tagger": "make tagger DATA=FOLDER"}
+
+
 def seed_examples() -> list[Example]:
     """The router's seed questions to learn from, in the order of their files."""
     files = sorted((SEEDS / "train").glob("*.jsonl"))
@@ -55,23 +60,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "copilot-ship")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--ensemble", type=int, default=0, metavar="K", help="learn from what K versions say together")
     options = parser.parse_args(arguments)
     settings = recipe(options.task, seed=options.seed, threads=options.threads)
     try:
-        ship(options.task, options.data, options.test, settings, options.to / options.task, options.cache)
+        ship(
+            options.task, options.data, options.test, settings, options.to / options.task, options.cache, options.ensemble
+        )  # fmt: skip
     except (FinetuneError, IndexerError) as error:
         _say(str(error))
         return 1
     return 0
 
 
-def ship(task: str, data: Path | None, test: Path | None, settings: TrainSettings, target: Path, cache: Path) -> None:
-    """Train on `data`, measure on `test`, and write the sealed version `target`; what was there is replaced at the end."""
+def ship(
+    task: str, data: Path | None, test: Path | None, settings: TrainSettings, target: Path, cache: Path, ensemble: int = 0
+) -> None:  # fmt: skip
+    """Train on `data`, measure on `test`, and write the sealed version `target`; what was there is replaced at the end.
+
+    With `ensemble` above 0 so many versions are learnt and one from them, see `finetune.ensemble`; `cache` keeps them.
+    """
     from finetune.body.compose import composed_folder
     from finetune.network import Body
 
     if data is None and task != "router":
         raise FinetuneError(f"Give --data for {task}; python -m finetune.data_sets makes it of a public data set")
+    if ensemble and task == "tagger":
+        raise FinetuneError("--ensemble is for classifiers; leave it out for the tagger")
     body = Body(composed_folder(cache), cache)
     staged = target.with_name(f".{target.name}.new")
     shutil.rmtree(staged, ignore_errors=True)
@@ -81,7 +96,7 @@ def ship(task: str, data: Path | None, test: Path | None, settings: TrainSetting
             assert data is not None
             _tagger(data, test, settings, body, cache, staged)
         else:
-            _classifier(task, data, test, settings, body, cache, staged)
+            _classifier(task, data, test, settings, body, cache, staged, ensemble)
         shutil.rmtree(target, ignore_errors=True)
         staged.rename(target)
     finally:
@@ -89,7 +104,7 @@ def ship(task: str, data: Path | None, test: Path | None, settings: TrainSetting
 
 
 def _classifier(
-    task: str, data: Path | None, test: Path | None, settings: TrainSettings, body: Body, cache: Path, staged: Path
+    task: str, data: Path | None, test: Path | None, settings: TrainSettings, body: Body, cache: Path, staged: Path, ensemble: int,
 ) -> None:  # fmt: skip
     from finetune.augment import change
     from finetune.classifier import Classifier, write_classifier
@@ -101,16 +116,20 @@ def _classifier(
         examples, test = seed_examples(), test or SEEDS / "test.jsonl"
     else:
         examples = list(read_examples(data).examples)
-    fitted = fit_classifier(
-        examples, (), settings, body, cache, work=cache / "training" / task, say=_say, change=change
-    )
+    fit = fit_classifier
+    if ensemble:
+        from finetune.ensemble import EnsembleSettings, fit_ensemble
+
+        fit = partial(fit_ensemble, ensemble=EnsembleSettings(ensemble))
+    fitted = fit(examples, (), settings, body, cache, work=cache / "training" / task, say=_say, change=change)
     model = write_classifier(staged, fitted.parts, fitted.examples, fitted.vectors)
     frozen = read_examples(test).examples if test else ()
     rows = [json.dumps({"text": e.text, "label": e.label, "source": "frozen"}, ensure_ascii=False) for e in frozen]
     (staged / FROZEN).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    card = _card(task, examples, settings, body) | {
+    card = _card(task, examples, settings, body, ensemble) | {
         "model": model, "metrics": fitted.held_out.to_json() if fitted.held_out else {},
-        "metrics_on": "examples held out of the first training", "curve": list(fitted.curve),
+        "metrics_on": "examples held out of the first training", "curve": list(fitted.curve), "hyper_parameters": fitted.settings,
+        "notes": list(fitted.notes),
     }  # fmt: skip
     seal(staged, task, "shipped", card)
     if frozen:
@@ -138,7 +157,9 @@ def _tagger(data: Path, test: Path | None, settings: TrainSettings, body: Body, 
     )
 
 
-def _card(task: str, examples: Sequence[Example], settings: TrainSettings, body: Body) -> dict[str, Any]:
+def _card(
+    task: str, examples: Sequence[Example], settings: TrainSettings, body: Body, ensemble: int = 0
+) -> dict[str, Any]:  # fmt: skip
     from dataclasses import asdict
 
     lines = "\n".join(sorted(f"{example.label}\0{example.text}" for example in examples))
@@ -146,7 +167,8 @@ def _card(task: str, examples: Sequence[Example], settings: TrainSettings, body:
         "data_sha256": hashlib.sha256(lines.encode()).hexdigest(), "parent": None,
         "parent_body": {"name": body.name, "sha256": body.sha256}, "method": settings.method,
         "hyper_parameters": asdict(settings), "licence": LICENCES[task],
-        "command": f"python -m finetune.ship {task}", "examples": {"count": len(examples)},
+        "command": _COMMANDS.get(task, f"python -m finetune.ship {task}") + (f" --ensemble {ensemble}" if ensemble else ""),
+        "examples": {"count": len(examples)},
     }  # fmt: skip
 
 

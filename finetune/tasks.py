@@ -17,7 +17,7 @@ from finetune.train import TrainSettings
 
 Ids = Sequence[Sequence[int]]
 Rows = npt.NDArray[np.int64]
-NO_CLASS = -1
+NO_CLASS, UNLABELLED = -1, -2
 _SCORE_BATCH = 128
 
 
@@ -29,7 +29,9 @@ class SequenceTask:
     """A text's class: cross-entropy, supervised contrast (Khosla et al. 2020), and no class for outliers.
 
     Targets of NO_CLASS are texts of no class: the head is taught to be undecided about them (Hendrycks et al. 2019,
-    "Deep Anomaly Detection with Outlier Exposure").
+    "Deep Anomaly Detection with Outlier Exposure"). Where `shares` say what teachers think of a text, part of the loss is
+    how far the head is from that (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"); UNLABELLED texts
+    have nothing else.
     """
 
     def __init__(
@@ -41,8 +43,11 @@ class SequenceTask:
         settings: TrainSettings,
         held_out: tuple[Sequence[str], Rows] | None = None,
         change: Callable[[str, np.random.Generator], str] | None = None,
+        shares: Matrix | None = None,
     ) -> None:
-        """`first` is the head to begin with, (classes, d) and (classes,); `change` augments a text."""
+        """`first` is the head to begin with, (classes, d) and (classes,); `change` augments a text; `shares` are (n, classes),
+        rows of 0 where no teacher spoke.
+        """
         weight, bias = first
         self.head = nn.Linear(weight.shape[1], weight.shape[0])
         with torch.no_grad():
@@ -53,6 +58,7 @@ class SequenceTask:
         self._ids = self._plain
         self._targets = torch.from_numpy(targets.astype(np.int64))
         self._settings = settings.checked()
+        self._shares = None if shares is None else torch.from_numpy(shares.astype(np.float32))
         self._held_out = (tokenise(held_out[0]), held_out[1]) if held_out and len(held_out[0]) else None
         counts = np.bincount(targets[targets >= 0], minlength=weight.shape[0])
         balanced = len(targets) / (weight.shape[0] * np.maximum(counts, 1))
@@ -81,7 +87,7 @@ class SequenceTask:
         vectors = pooled(learner(ids, mask, token_dropout=settings.token_dropout), mask)
         logits = self.head(vectors)
         targets = self._targets[torch.from_numpy(rows)].to(settings.device)
-        known = targets != NO_CLASS
+        known, outside = targets >= 0, targets == NO_CLASS
         out: dict[str, Tensor] = {}
         if bool(known.any()):
             out["cross-entropy"] = functional.cross_entropy(
@@ -91,9 +97,17 @@ class SequenceTask:
                 out["contrast"] = settings.contrast * contrast(
                     vectors[known], targets[known], settings.contrast_temperature
                 )
-        if settings.outlier and not bool(known.all()):
-            undecided = -functional.log_softmax(logits[~known], dim=-1).mean(-1)
+        if settings.outlier and bool(outside.any()):
+            undecided = -functional.log_softmax(logits[outside], dim=-1).mean(-1)
             out["outliers"] = settings.outlier * undecided.sum() / len(rows)
+        if self._shares is not None:
+            shares = self._shares[torch.from_numpy(rows)].to(settings.device)
+            taught = shares.sum(1) > 0
+            if "cross-entropy" in out:
+                out["cross-entropy"] = (1 - settings.distil) * out["cross-entropy"]
+            if bool(taught.any()):
+                apart = distillation(logits[taught], shares[taught], settings.distil_temperature)
+                out["distillation"] = settings.distil * apart
         return out or {"nothing": logits.sum() * 0}
 
     def score(self, learner: Learner) -> float | None:
@@ -107,6 +121,16 @@ class SequenceTask:
             found.append(self.head(pooled(learner(some, mask), mask)).argmax(-1).cpu().numpy())
         known = targets != NO_CLASS
         return float((np.concatenate(found)[known] == targets[known]).mean()) if known.any() else None
+
+
+def distillation(logits: Tensor, shares: Tensor, temperature: float) -> Tensor:
+    """Mean divergence of the softened head from the softened teachers; times T², so that its gradients keep their size.
+
+    `shares` are the teachers' probabilities, of which the softened ones are the T-th roots, scaled to a sum of 1.
+    """
+    wanted = functional.softmax(torch.log(shares.clamp(min=1e-6)) / temperature, dim=-1)
+    found = functional.log_softmax(logits / temperature, dim=-1)
+    return temperature**2 * functional.kl_div(found, wanted, reduction="batchmean")
 
 
 def contrast(vectors: Tensor, targets: Tensor, temperature: float) -> Tensor:

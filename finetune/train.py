@@ -28,6 +28,7 @@ from finetune.learner import Learner
 Say = Callable[[str], None]
 STATE, CURVE, PLOT = "state.pt", "curve.jsonl", "curve.png"
 _POOL_BATCHES = 16  # batches are cut from so many shuffled ones, sorted by length: hardly any padding
+_TICK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,14 @@ class TrainSettings:
     threads: int = 0
     minutes: float = 0.0  # above 0: the rates fall with the clock too, and training ends when the time is up
     frozen_layers: int = 0  # of the body, from below: a step costs less, and so does what is kept
+    distil: float = 0.7  # share of the loss on what teachers say, where there are any; the labels have the rest
+    distil_temperature: float = 2.0  # by which teacher and student are softened for that, see `finetune.ensemble`
 
     def checked(self) -> TrainSettings:
         """With the device chosen. Raises TrainingError for values that make no sense."""
         for name in (
             "learning_rate", "lora_learning_rate", "head_learning_rate", "batch_size", "accumulate", "rank", "patience",
-            "contrast_temperature",
+            "contrast_temperature", "distil_temperature",
         ):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise TrainingError(f"The setting {name} is {getattr(self, name)}; it must be above 0")
@@ -74,6 +77,8 @@ class TrainSettings:
         for name in ("token_dropout", "label_smoothing", "augment", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"The setting {name} is {getattr(self, name)}; it must be from 0 to below 1")
+        if not 0 <= self.distil <= 1:
+            raise TrainingError(f"The setting distil is {self.distil}; it must be from 0 to 1")
         if self.class_weights not in ("none", "balanced"):
             raise TrainingError(f"The setting class_weights is {self.class_weights!r}; choose none or balanced")
         if self.device == "auto":
@@ -315,7 +320,7 @@ class _Log:
             self._writer = SummaryWriter(str(work / "tensorboard"))
 
     def tick(self, epoch: int, batch: int, batches: int) -> None:
-        if self._say and time.monotonic() - self._last > 10:
+        if self._say and time.monotonic() - self._last > _TICK_S:
             self._last = time.monotonic()
             self._say(f"epoch {epoch + 1} of at most {self._epochs}: {100 * batch // batches} %")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,12 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search", type=int, default=0, metavar="TRIALS", help="try so many settings first, take the best"
     )
+    parser.add_argument(
+        "--ensemble", type=int, default=0, metavar="K", help="learn from what K versions of other seeds say together; takes K + 1 trainings"
+    )  # fmt: skip
+    parser.add_argument(
+        "--unlabelled", type=Path, metavar="FILE", help='with --ensemble: rows of "text" or "question" that they speak about too'
+    )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="do not replay what the current version learnt from")
     parser.add_argument("--new-labels", action="store_true", help="a version with other labels may be promoted")
     parser.add_argument("--licence", default="the plant's own data", help="of the rows, for the card")
@@ -86,6 +93,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     from finetune.version_folder import check_task_name
 
     check_task_name(args.task)
+    _check(args)
     if args.data is not None and is_tagged(args.data):
         return _run_tagger(settings, args)
     from finetune.augment import change
@@ -95,11 +103,12 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     request, left_out = _request(settings, args)
     for line in left_out[:_SHOWN]:
         terminal.note(f"Left out: {line}")
-    outcome = retrain(
-        request, _train_settings(args), assemble.make_registry(settings), assemble.make_body(settings),
-        assemble.make_home(settings).cache_folder, gate=GateSettings(allow_label_changes=args.new_labels),
-        say=terminal.note, change=change,
-    )  # fmt: skip
+    with terminal.training() as tell:
+        outcome = retrain(
+            request, _train_settings(args), assemble.make_registry(settings), assemble.make_body(settings),
+            assemble.make_home(settings).cache_folder, gate=GateSettings(allow_label_changes=args.new_labels),
+            say=tell, change=change,
+        )  # fmt: skip
     _tell(outcome, args.as_json, len(left_out))
     return PARTLY if left_out else DONE
 
@@ -108,25 +117,31 @@ def _run_tagger(settings: Settings, args: argparse.Namespace) -> int:
     from finetune.fit_tagger import tagger_settings
     from finetune.retrain_tagger import retrain_tagger
 
-    if args.epochs < 0 or args.threads < 0:
-        raise UsageError("--epochs and --threads must be 0 or more")
+    if args.ensemble or args.unlabelled:
+        raise UsageError("--ensemble and --unlabelled are for classifiers; leave them out for a tagger")
     if args.search:
         raise UsageError("--search is for classifiers; a tagger has no settings to search")
     own = tagger_settings(method=args.method or "full", seed=args.seed, epochs=args.epochs, threads=args.threads)
-    outcome = retrain_tagger(
-        args.task, args.data, args.validation, own, assemble.make_registry(settings),
-        assemble.make_body(settings), assemble.make_home(settings).cache_folder, licence=args.licence,
-        command=_command(args), say=terminal.note,
-    )  # fmt: skip
+    with terminal.training() as tell:
+        outcome = retrain_tagger(
+            args.task, args.data, args.validation, own, assemble.make_registry(settings),
+            assemble.make_body(settings), assemble.make_home(settings).cache_folder, licence=args.licence,
+            command=_command(args), say=tell,
+        )  # fmt: skip
     _tell(outcome, args.as_json, 0)
     return DONE
+
+
+def _check(args: argparse.Namespace) -> None:
+    if min(args.epochs, args.threads, args.search, args.ensemble) < 0:
+        raise UsageError("--epochs, --threads, --search and --ensemble must be 0 or more")
+    if args.unlabelled and not args.ensemble:
+        raise UsageError("--unlabelled teaches nothing without --ensemble; give both")
 
 
 def _train_settings(args: argparse.Namespace) -> Any:
     from finetune.recipes import recipe
 
-    if args.epochs < 0 or args.threads < 0 or args.search < 0:
-        raise UsageError("--epochs, --threads and --search must be 0 or more")
     return recipe(
         args.task,
         method=args.method,
@@ -139,7 +154,8 @@ def _train_settings(args: argparse.Namespace) -> Any:
 
 def _request(settings: Settings, args: argparse.Namespace) -> tuple[Request, list[str]]:
     """What to learn from, and the rows that were left out. The router also learns from feedback and a plant's seeds."""
-    from finetune.dataset import read_examples
+    from finetune.dataset import read_examples, read_texts
+    from finetune.privacy import mask
     from finetune.retrain import Request
 
     rows: list[Example] = []
@@ -153,14 +169,42 @@ def _request(settings: Settings, args: argparse.Namespace) -> tuple[Request, lis
         reading = read_examples(args.validation)
         validation = reading.examples
         left_out += reading.left_out
+    unlabelled: tuple[str, ...] = ()
+    if args.unlabelled is not None:
+        texts, torn = read_texts(args.unlabelled)
+        unlabelled = tuple(mask(text).text for text in texts)  # questions as they were asked, by people
+        left_out += torn
     if args.task == ROUTER:
+        rows, more = _for_the_router(settings, rows, args.data)
+        judging, others = _for_the_router(settings, validation, args.validation)
+        validation = tuple(judging)
+        left_out += [*more, *others]
         rows += _router_rows(settings)
     elif args.data is None:
         raise UsageError("give --data with the rows to learn from")
     return Request(
         args.task, tuple(rows), validation, fresh=args.fresh, licence=args.licence, command=_command(args),
-        search=args.search,
+        search=args.search, ensemble=args.ensemble, unlabelled=unlabelled,
     ), left_out  # fmt: skip
+
+
+def _for_the_router(settings: Settings, rows: Sequence[Example], file: Path | None) -> tuple[list[Example], list[str]]:
+    """A file's rows as the router may learn them, persons masked as in feedback; and what was left out: labels that are no routes."""
+    from collections import Counter
+    from dataclasses import replace
+
+    from finetune.privacy import mask
+    from finetune.types import OUT_OF_SCOPE
+
+    known = {route.name for route in assemble.load_routes(settings)} | {OUT_OF_SCOPE} if rows else set()
+    unknown = Counter(example.label for example in rows if example.label not in known)
+    masked = [replace(example, text=mask(example.text).text) for example in rows if example.label in known]
+    routes = ", ".join(sorted(known))
+    said = [
+        f"{file and file.name}: there is no route {label!r} ({count} rows); the routes are {routes}"
+        for label, count in unknown.items()
+    ]
+    return masked, said
 
 
 def _router_rows(settings: Settings) -> list[Example]:
@@ -186,7 +230,7 @@ def _router_rows(settings: Settings) -> list[Example]:
 
 def _command(args: argparse.Namespace) -> str:
     words = ["copilot", "finetune", "run", "--task", args.task, "--seed", str(args.seed)]
-    for name in ("data", "validation"):
+    for name in ("data", "validation", "unlabelled"):
         if (path := getattr(args, name)) is not None:
             words += [f"--{name}", path.name]
     if args.method:
@@ -195,6 +239,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--epochs", str(args.epochs)]
     if args.search:
         words += ["--search", str(args.search)]
+    if args.ensemble:
+        words += ["--ensemble", str(args.ensemble)]
     return shlex.join(words)
 
 
@@ -223,6 +269,7 @@ def evaluate(settings: Settings, task: str, data: Path, version: str | None, as_
     from finetune.classifier import Classifier
     from finetune.dataset import read_examples
     from finetune.retrain import evaluate_version
+    from finetune.types import OUT_OF_SCOPE
 
     registry = assemble.make_registry(settings)
     info = _version(registry, task, version)
@@ -230,6 +277,9 @@ def evaluate(settings: Settings, task: str, data: Path, version: str | None, as_
     registry.verify(info.folder)
     model = Classifier(info.folder, assemble.make_body(settings), assemble.make_home(settings).cache_folder)
     measured = evaluate_version(model, reading.examples)
+    known = {*model.parts.labels, OUT_OF_SCOPE}
+    if strange := sorted({example.label for example in reading.examples} - known):
+        terminal.note(f"Note: {info.version} has no label {', '.join(strange[:5])}; rows with it count as wrong")
     for line in reading.left_out[:_SHOWN]:
         terminal.note(f"Left out: {line}")
     if as_json:
@@ -329,6 +379,11 @@ def schedule(settings: Settings, args: argparse.Namespace) -> int:
     from finetune.errors import TrainingError
     from finetune.timers import format_interval
 
+    if args.task != ROUTER:
+        terminal.note(
+            f"Note: only the router learns from feedback, and copilot serve trains no other task; for {args.task} add --data FILE to"
+            f" the command below and have the operating system run it"
+        )
     now = datetime.now(UTC)
     if args.off:
         ended = plan.remove_schedule(settings.home, now)

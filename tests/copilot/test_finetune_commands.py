@@ -101,6 +101,20 @@ def test_validation_rows_judge(cli, data):
         (["run", "--task", "", "--data", "rows.jsonl"], 1, "cannot be used"),
         (["run", "--task", "lines", "--data", "rows.jsonl", "--epochs", "-1"], 2, "0 or more"),
         (["run", "--task", "lines", "--data", "rows.jsonl", "--augment", "2"], 1, "augment"),
+        (["run", "--task", "lines", "--data", "rows.jsonl", "--ensemble", "-1"], 2, "0 or more"),
+        (["run", "--task", "lines", "--data", "rows.jsonl", "--ensemble", "1"], 1, "2 versions or more"),
+        (
+            ["run", "--task", "lines", "--data", "rows.jsonl", "--ensemble", "2", "--method", "head"],
+            1,
+            "whatever the seed",
+        ),
+        (["run", "--task", "lines", "--data", "rows.jsonl", "--unlabelled", "gb.csv"], 2, "without --ensemble"),
+        (["run", "--task", "lines", "--data", "rows.jsonl", "--ensemble", "2", "--unlabelled", "gb.csv"], 1, "UTF-8"),
+        (
+            ["run", "--task", "lines", "--data", "rows.jsonl", "--ensemble", "2", "--unlabelled", "labels.csv"],
+            1,
+            '"question"',
+        ),
         (["evaluate", "--task", "lines", "--data", "rows.jsonl"], 1, "no version of the task 'lines'"),
         (["evaluate", "--task", "lines", "--data", "rows.jsonl", "--version", "v7"], 1, "'v7'"),
         (["promote", "v0009", "--task", "lines"], 1, "no version 'v0009'"),
@@ -118,6 +132,7 @@ def test_what_is_wrong_is_one_line(cli, data, tmp_path, monkeypatch, words, code
     (tmp_path / "gb.csv").write_bytes(table.encode("gb18030"))
     (tmp_path / "columns.csv").write_text("question,route\na,b\n")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "labels.csv").write_text("label\nfault\n")
     (tmp_path / "one.csv").write_text("text,label\n" + "".join(f"{word} jammed,other\n" for word in toys.FILLERS))
     found, out, err = cli("finetune", *words)
     lines = [line for line in err.splitlines() if "computing their vectors" not in line]
@@ -144,6 +159,26 @@ def test_a_cache_that_cannot_be_written_is_one_line(cli, data, tmp_path):
     assert code == 1 and "cannot be written" in err.splitlines()[-1] and "unexpected" not in err
 
 
+def test_an_ensemble_is_learnt_from_the_command_line(cli, data, tmp_path):
+    (tmp_path / "asked.csv").write_text("question\nask Peter Kern why the pump leaks\n\nwhat leaks at the oven\n")
+    words = ["--method", "lora", "--epochs", "1", "--ensemble", "2", "--unlabelled", tmp_path / "asked.csv"]
+    code, out, err = cli("finetune", "run", "--task", "lines", "--data", data[0], *words, "--json")
+    told = json.loads(out)
+    assert code == 0 and told["promoted"] and told["examples"] == 60, err
+    assert told["notes"][0].startswith("learnt from what 2 versions say together (seeds 0, 1)")
+    assert "member 2 of 2: " in err and "student: " in err and "Peter" not in err
+    card = json.loads((tmp_path / "home" / "models" / "lines" / "v0001" / "card.json").read_text(encoding="utf-8"))
+    assert card["command"].endswith("--unlabelled asked.csv --method lora --epochs 1 --ensemble 2")
+    code, _, err = cli("finetune", "run", "--task", "tags", "--data", tagged(tmp_path), "--ensemble", "2")
+    assert code == 2 and "leave them out for a tagger" in err
+
+
+def tagged(folder):
+    path = folder / "tagged.jsonl"
+    path.write_text('{"tokens": ["pump", "leaks"], "tags": ["B-Component", "O"]}\n')
+    return path
+
+
 # --- evaluate ---------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +191,14 @@ def test_evaluate(cli, data, trained):
     assert set(measured["per_class"]["fault"]) == {"precision", "recall", "f1", "n"}
     code, out, _ = cli("finetune", "evaluate", "--task", "lines", "--data", data[1], "--version", "v0001")
     assert code == 0 and re.match(r"lines v0001: n 40, accuracy [01]\.", out) and "\nfault " in out
+
+
+def test_a_label_that_the_version_does_not_know_is_named(cli, data, trained):
+    with data[1].open("a") as file:
+        file.write('{"text": "pump squeaks", "label": "noise"}\n')
+    code, out, err = cli("finetune", "evaluate", "--task", "lines", "--data", data[1], "--json")
+    assert code == 0 and err == "Note: v0001 has no label noise; rows with it count as wrong\n"
+    assert json.loads(out)["per_class"]["noise"]["f1"] == 0 and json.loads(out)["n"] == 41
 
 
 def test_a_damaged_version_is_one_line(cli, data, trained, tmp_path):
@@ -234,6 +277,12 @@ def test_schedule(cli):
     assert json.loads(cli("finetune", "schedule", "--off", "--json")[1]) == nothing
 
 
+def test_a_schedule_of_another_task_says_what_it_lacks(cli):
+    code, out, err = cli("finetune", "schedule", "--task", "lines", "--every", "7d", "--json")
+    assert code == 0 and json.loads(out)["command"][-4:-2] == ["--task", "lines"]
+    assert len(err.splitlines()) == 1 and "add --data FILE" in err
+
+
 # --- the router -------------------------------------------------------------------------------------------------
 
 
@@ -283,6 +332,23 @@ def test_feedback_teaches_the_router(cli, router):
     code, out, _ = cli("finetune", "run", "--method", "head", "--json")
     told = json.loads(out)
     assert code == 0 and told["version"] == "v0002" and told["examples"] > router["examples"]
+
+
+def test_rows_for_the_router_are_masked_and_must_name_routes(cli, router, tmp_path):
+    rows = [
+        {"text": "ask Peter Kern, +49 170 1234567, why E-207 comes back", "label": "troubleshooting"},
+        {"text": "pump hums", "label": "trubleshooting"},
+        {"text": "what is the capital of France", "label": "out_of_scope"},
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, out, err = cli("finetune", "run", "--data", path, "--method", "head", "--json")
+    assert code == 3 and json.loads(out)["left_out"] == 1
+    (said,) = [line for line in err.splitlines() if "trubleshooting" in line]
+    assert said.startswith("Left out: rows.jsonl: there is no route 'trubleshooting' (1 rows); the routes are history,")
+    kept = (tmp_path / "home" / "models" / "router" / "v0002" / "examples.jsonl").read_text(encoding="utf-8")
+    assert "Peter" not in kept and "1234567" not in kept and "why E-207 comes back" in kept and "<name>" in kept
+    assert "capital of France" in kept
 
 
 def test_route_wants_a_question(cli):

@@ -92,3 +92,14 @@ def test_balanced_classes_help_the_rare_one():
 def softmax(logits):
     weights = np.exp(logits - logits.max(1, keepdims=True))
     return weights / weights.sum(1, keepdims=True)
+
+
+def test_whole_shares_are_labels_and_split_ones_pull_between():
+    vectors, texts, targets = cloud(3)
+    whole = np.eye(3, dtype=np.float32)[targets]
+    labelled, shared = (fit_linear(vectors, texts, wanted, 3) for wanted in (targets, whole))
+    assert np.allclose(labelled.logits(vectors, texts), shared.logits(vectors, texts), atol=0.1)
+    torn = whole.copy()
+    torn[targets == 1] = [0.5, 0.5, 0.0]
+    found = softmax(fit_linear(vectors, texts, torn, 3).logits(vectors, texts))[targets == 1].mean(axis=0)
+    assert abs(found[0] - found[1]) < 0.15 and found[2] < 0.15

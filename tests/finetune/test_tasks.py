@@ -12,7 +12,17 @@ from torch.nn import functional
 
 from finetune.evaluate import span_f1
 from finetune.learner import Learner
-from finetune.tasks import NO_CLASS, Pairs, PairTask, SequenceTask, SpanTask, TokenTask, contrast
+from finetune.tasks import (
+    NO_CLASS,
+    UNLABELLED,
+    Pairs,
+    PairTask,
+    SequenceTask,
+    SpanTask,
+    TokenTask,
+    contrast,
+    distillation,
+)
 from finetune.train import TrainSettings, train
 
 FAST = TrainSettings(
@@ -223,3 +233,36 @@ def test_augmentation_changes_other_texts_in_every_epoch(small):
     assert not np.array_equal(first, second)
     again = sequence(small, examples, settings=settings, change=change)
     assert np.array_equal(again.lengths(1), second), "an epoch is the same after a restart"
+
+
+def test_distillation_by_hand():
+    logits, wanted = torch.tensor([[2.0, 0.0], [0.0, 0.0]]), torch.tensor([[0.8, 0.2], [0.5, 0.5]])
+    roots = np.sqrt([0.8, 0.2])
+    soft = roots / roots.sum()
+    found = np.exp([1.0, 0.0]) / np.exp([1.0, 0.0]).sum()
+    apart = float((soft * np.log(soft / found)).sum())
+    assert float(distillation(logits, wanted, 2.0)) == pytest.approx(4 * apart / 2, abs=1e-5)
+    assert float(distillation(torch.log(wanted), wanted, 3.0)) == pytest.approx(0, abs=1e-6)
+
+
+def test_teachers_and_labels_share_the_loss_and_the_unlabelled_have_teachers_alone(small):
+    examples = toys.rows(6)
+    said = np.full((6, 3), 1 / 3, np.float32)
+    said[5] = 0  # no teacher spoke
+    targets = np.array([0, 1, 2, UNLABELLED, UNLABELLED, 0])
+    learner = Learner(small.body, "head").eval()
+
+    def losses(rows, given=said, **more):
+        settings = replace(FAST, contrast=0.0, **more)
+        first = (np.eye(3, WIDTH, dtype=np.float32), np.zeros(3, np.float32))
+        task = SequenceTask(
+            small.body.tokens(32).ids, [e.text for e in examples], targets, first, settings, shares=given
+        )
+        return {name: float(value.detach()) for name, value in task.losses(learner, np.array(rows)).items()}
+
+    plain = losses([0, 1, 2], None)
+    mixed = losses([0, 1, 2], distil=0.7)
+    assert mixed["cross-entropy"] == pytest.approx(0.3 * plain["cross-entropy"], rel=1e-5)
+    assert mixed["distillation"] == pytest.approx(7 * losses([0, 1, 2], distil=0.1)["distillation"], rel=1e-4)
+    assert set(losses([3, 4])) == {"distillation"}, "nobody labelled them, nor called them outliers"
+    assert set(losses([5])) == {"cross-entropy"}
