@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
@@ -110,6 +111,37 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
         yield tell
         for task in tasks.values():
             bars.update(task, total=bars.tasks[task].total or 1, completed=bars.tasks[task].total or 1)
+
+
+_EPOCH = re.compile(r"(?:(?P<who>.+): )?epoch (?P<epoch>\d+) of at most (?P<epochs>\d+): (?:(?P<percent>\d+) %$)?")
+
+
+@contextlib.contextmanager
+def training() -> Iterator[Callable[[str], None]]:
+    """A callback for what a training says: on a terminal a bar follows its epochs, with the lines above it; else lines alone."""
+    if not _is_terminal(sys.stderr):
+        yield note
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    bars = Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
+    tasks: dict[str, TaskID] = {}
+    with bars:
+
+        def tell(line: str) -> None:
+            found = _EPOCH.match(line)
+            if found is None or found["percent"] is None:
+                bars.console.print(one_line(line), markup=False, highlight=False)
+            if found is not None:
+                who = found["who"] or "training"
+                if who not in tasks:
+                    tasks[who] = bars.add_task(who, total=100)
+                done = int(found["epoch"]) - (found["percent"] is not None) + int(found["percent"] or 0) / 100
+                bars.update(tasks[who], completed=100 * done / int(found["epochs"]))
+
+        yield tell
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from copilot import assemble
 from copilot.service.errors import ConflictError, NotFoundError, ServiceError
-from copilot.service.jobs import training_command
+from copilot.service.jobs import run_training, training_command
 
 if TYPE_CHECKING:
     from copilot.config import Settings
@@ -27,6 +27,23 @@ def make_training(settings: Settings, task: str, pause: Callable[[], str]) -> Ch
     return ChildTraining(training_command(settings, task), settings.home / "models", pause=pause)
 
 
+class ScheduledTraining:
+    """A training whose outcome is told in one line, as the schedule's log keeps it: the version, and why it answers or not."""
+
+    def __init__(self, settings: Settings, task: str, training: ChildTraining) -> None:
+        self._settings, self._task, self._training = settings, task, training
+
+    def __call__(self) -> str:
+        """Raises what the training does, and TrainingError when it ends without an outcome."""
+        found = run_training(self._settings, self._task, self._training)
+        verb = "promoted" if found["promoted"] else "kept, not promoted"
+        return f"{found['task']} {found['version']} {verb}: {'; '.join(found['reasons'])}"
+
+    def stop(self) -> None:
+        """End the training, if there is one."""
+        self._training.stop()
+
+
 def make_scheduler(settings: Settings, pause: Callable[[], str]) -> Scheduler:
     """What trains the router when it is due, while the server runs."""
     from finetune.schedule import Scheduler
@@ -36,7 +53,8 @@ def make_scheduler(settings: Settings, pause: Callable[[], str]) -> Scheduler:
     def new_feedback(since: datetime | None) -> int:
         return sum(1 for stored in store.all() if since is None or stored.feedback.created_at > since)
 
-    return Scheduler(settings.home, make_training(settings, "router", pause), new_feedback)
+    training = ScheduledTraining(settings, "router", make_training(settings, "router", pause))
+    return Scheduler(settings.home, training, new_feedback)
 
 
 def drift_report(settings: Settings, task: str, recent: Sequence[str]) -> DriftReport:

@@ -310,3 +310,15 @@ def test_a_learning_curve_is_written_and_drawn(small, tmp_path, monkeypatch, und
     assert set(rows[0]) == {"epoch", "cross-entropy", "contrast", "seconds", "score"}
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert run.said[0].startswith("epoch 1 of at most 2: cross-entropy ") and "held out 0." in run.said[0]
+
+
+def test_tensorboard_is_told_of_every_epoch(small, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trained = Run(small, replace(SETTINGS, epochs=2)).go(tmp_path)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert {"cross-entropy", "contrast", "score", "seconds"} <= set(events.Tags()["scalars"])
+    told = [event.value for event in events.Scalars("score")]
+    assert told == pytest.approx([row["score"] for row in trained.curve], abs=1e-5)
