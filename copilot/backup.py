@@ -323,12 +323,12 @@ def _manifest(packed: zipfile.ZipFile, archive: Path) -> dict[str, Any]:
             f"{archive} has the format {manifest.get('schema')!r}, this program reads {SCHEMA}; restore it with the "
             f"program that made it ({manifest.get('program')}) or a newer one"
         )
-    from indexer.store import READABLE
+    from indexer.store import SCHEMA as INDEX_SCHEMA
 
-    if manifest.get("index_schema") is not None and manifest["index_schema"] not in READABLE:
+    if (manifest.get("index_schema") or 0) > INDEX_SCHEMA:  # an older one says itself that it wants to be rebuilt
         raise BackupError(
-            f"{archive} holds an index of format {manifest['index_schema']!r}, this program reads "
-            f"{', '.join(map(str, READABLE))}; restore it with the program that made it ({manifest.get('program')})"
+            f"{archive} holds an index of format {manifest['index_schema']!r}, this program reads {INDEX_SCHEMA}; restore it "
+            f"with the program that made it ({manifest.get('program')})"
         )
     return manifest
 

@@ -25,6 +25,7 @@ from indexer.lexical_index import top
 from indexer.protocols import Embedder
 from indexer.store import Index
 from indexer.types import Chunk, ChunkKind, CodeMatch, DocumentKind, Hit, Stage
+from indexer.windows import with_parts
 
 # BM25 of the best hit against the summed IDF of the question, from which words have their full say. Questions on a manual
 # of their own language mostly reach 0.5; in Chinese, where many pairs of characters belong to no word, 0.2.
@@ -161,7 +162,9 @@ class HybridRetriever:
         )
         if not len(positions):
             return []
-        cosine = self._index.vectors.vectors(positions) @ vector[0]
+        cosine = with_parts(
+            self._index.vectors.vectors(positions) @ vector[0], self._index.windows.best(positions, vector[0])
+        )
         chinese = is_chinese(question)
         dense_weight = settings.dense_weight_chinese if chinese else settings.dense_weight
         say = self._say_of_words(words, float(lexical[positions].max()), ENOUGH_CHINESE if chinese else ENOUGH)

@@ -23,7 +23,7 @@ from indexer.home import Home, disk_errors
 from indexer.protocols import Embedder, ReportPredictor
 from indexer.scan import Candidate, Root, make_root, scan
 from indexer.scanned_words import write_words
-from indexer.store import Index, read_manifest
+from indexer.store import Index, read_manifest, recorded_roots
 from indexer.types import DocumentKind, Quarantined
 from indexer.worker import FileState, FileStep, Job, Told, extract_all
 
@@ -173,12 +173,12 @@ def _merge_roots(
 
 
 def _known_roots(home: Home, old: Index | None) -> tuple[tuple[str, str | None, str | None], ...]:
-    """The paths of the generation that answers; of the newest readable manifest when its files are damaged."""
+    """The paths of the generation that answers; of the newest readable manifest when it is damaged or old."""
     if old is not None:
         return old.manifest.roots
     for version in reversed(home.versions()):
         try:
-            return read_manifest(home.generation(version)).roots
+            return recorded_roots(home.generation(version))
         except StoreError:
             continue
     return ()

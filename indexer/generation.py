@@ -16,7 +16,7 @@ import numpy.typing as npt
 from indexer import code_registry, fault_reports
 from indexer.analysis import ANALYSER, question_tokens
 from indexer.chunk import embedding_text
-from indexer.embedding_cache import EmbeddingCache
+from indexer.embedding_cache import EmbeddingCache, embedding_key
 from indexer.errors import BuildError
 from indexer.extract import Extracted, ExtractSettings
 from indexer.extraction_io import cache_name, read_extracted, write_extracted
@@ -29,8 +29,10 @@ from indexer.scan import Candidate, Root
 from indexer.store import KINDS, SCHEMA, TABLES, Index, code_key, write_manifest
 from indexer.types import Chunk, ChunkKind, DocumentKind, Manifest, Quarantined, Source
 from indexer.vector_index import FaissIndex
+from indexer.windows import WindowIndex, window_texts
 
 Tell = Callable[[str, int, int], None]
+_NEW = ("new.f32", "new_parts.f32")  # rows of float32 while a generation is built
 
 
 class Draft:
@@ -157,21 +159,19 @@ class Draft:
         self._renumber(len(keep))
         total = self._db.execute("SELECT COUNT(*) FROM chunks").fetchone()[0]
         new = total - len(keep)
-        path = self._folder / "new.f32"
-        embedded = 0
-        if new:
-            matrix: FloatMatrix = np.memmap(path, dtype=np.float32, mode="w+", shape=(new, embedder.dimension))
-            embedded = self._embed(matrix, len(keep), embedder, cache, window, tell)
-        else:
-            matrix = np.zeros((0, embedder.dimension), dtype=np.float32)
+        embedded, matrix, parts, counts = self._embed(new, len(keep), embedder, cache, window, tell)
         vectors = (
             FaissIndex.derive(self._old.vectors, keep, matrix)
             if self._old is not None
             else FaissIndex.build(matrix, dimension=embedder.dimension)
         )
         vectors.write(self._folder / "vectors.faiss")
-        del matrix
-        path.unlink(missing_ok=True)
+        WindowIndex.derive(self._old.windows if self._old is not None else None, keep, parts, counts).write(
+            self._folder
+        )
+        del matrix, parts
+        for name in _NEW:
+            (self._folder / name).unlink(missing_ok=True)
         tell("lexical", 0, total)
         texts = (embedding_text(chunk) for _, chunk, _ in self._stream(len(keep)))
         lexical = Bm25Index.build(texts) if self._old is None else self._old.lexical.updated(keep, texts)
@@ -197,43 +197,57 @@ class Draft:
         return bool(row[0] != row[1])
 
     def _embed(
-        self, matrix: FloatMatrix, first: int, embedder: Embedder, cache: EmbeddingCache, window: int, tell: Tell
-    ) -> int:
+        self, new: int, first: int, embedder: Embedder, cache: EmbeddingCache, window: int, tell: Tell
+    ) -> tuple[int, FloatMatrix, FloatMatrix, list[int]]:
+        """(texts of chunks embedded, (new, dimension) vectors, those of their parts, how many parts each chunk has)."""
         embedded = 0
-        total = len(matrix)
-        tell("embed", 0, total)
-        rows: list[tuple[int, str, bytes]] = []
+        if new:
+            tell("embed", 0, new)
+        rows: list[tuple[Chunk, bytes]] = []
+        counts: list[int] = []
+        files = [(self._folder / name).open("wb") for name in _NEW]
 
         def flush() -> None:
             nonlocal embedded
-            keys = [key for _, _, key in rows]
-            known: dict[bytes, npt.NDArray[np.float16] | npt.NDArray[np.float32]] = dict(self._reusable(keys))
-            known.update(cache.get([key for key in keys if key not in known]))
-            missing: dict[bytes, str] = {key: text for _, text, key in rows if key not in known}
+            before = len(counts)
+            texts = {key: embedding_text(chunk) for chunk, key in rows}
+            known, known_parts = self._reusable(list(texts))
+            parts = {key: window_texts(chunk) for chunk, key in rows if key not in known_parts}
+            wanted = {key: text for key, text in texts.items() if key not in known}
+            more = {embedding_key(part): part for found in parts.values() for part in found}
+            held = cache.get([*wanted, *(key for key in more if key not in wanted)])
+            missing = {key: text for key, text in (more | wanted).items() if key not in held}
             if missing:
-                done = rows[0][0] - first + len(rows) - len(missing)
+                share = len(rows) / len(missing)
                 vectors = embedder.embed_documents(
-                    list(missing.values()), lambda n: tell("embed", min(total, done + n), total)
+                    list(missing.values()), lambda n: tell("embed", min(new, before + round(n * share)), new)
                 )
                 cache.put(list(missing), vectors)
-                known.update(zip(missing, vectors, strict=True))
-                embedded += len(missing)
-            for position, _, key in rows:
-                matrix[position - first] = known[key]
-            tell("embed", rows[-1][0] - first + 1, total)
+                held.update(zip(missing, vectors, strict=True))
+            embedded += sum(key in missing for key in wanted)
+            for _, key in rows:
+                files[0].write(np.asarray(known.get(key, held.get(key)), dtype=np.float32).tobytes())
+                own = known_parts[key] if key in known_parts else [held[embedding_key(part)] for part in parts[key]]
+                counts.append(len(own))
+                files[1].write(np.asarray(own, dtype=np.float32).tobytes())
+            tell("embed", len(counts), new)
             rows.clear()
 
-        for position, chunk, key in self._stream(first):
-            rows.append((position, embedding_text(chunk), key))
+        for _, chunk, key in self._stream(first):
+            rows.append((chunk, key))
             if len(rows) >= window:
                 flush()
         if rows:
             flush()
-        return embedded
+        for file in files:
+            file.close()
+        matrix, parts = (_mapped(self._folder / name, embedder.dimension) for name in _NEW)
+        return embedded, matrix, parts, counts
 
-    def _reusable(self, keys: Sequence[bytes]) -> Iterator[tuple[bytes, npt.NDArray[np.float32]]]:
+    def _reusable(self, keys: Sequence[bytes]) -> tuple[dict[bytes, npt.NDArray[np.float32]], dict[bytes, FloatMatrix]]:
+        """The vectors of texts that the old generation held in documents dropped since, and those of their parts."""
         if self._old is None:
-            return
+            return {}, {}
         found: list[tuple[bytes, int]] = []
         for start in range(0, len(keys), 500):
             part = list(keys[start : start + 500])
@@ -242,9 +256,9 @@ class Draft:
                 (row[0], row[1])
                 for row in self._db.execute(f"SELECT key, position FROM reusable WHERE key IN ({marks})", part)
             )
-        if found:
-            vectors = self._old.vectors.vectors(np.array([position for _, position in found], dtype=np.int64))
-            yield from zip([key for key, _ in found], vectors, strict=True)
+        vectors = self._old.vectors.vectors(np.array([position for _, position in found], dtype=np.int64))
+        whole = dict(zip([key for key, _ in found], vectors, strict=True))
+        return whole, {key: self._old.windows.vectors_of(position) for key, position in found}
 
     def _stream(self, first: int) -> Iterator[tuple[int, Chunk, bytes]]:
         """New chunks in order; only what the embedder reads is filled in."""
@@ -310,9 +324,10 @@ def self_test(index: Index, samples: int = 16) -> None:
     the registry is found by its own writing.
     """
     total = index.manifest.chunk_count
-    if not len(index.vectors) == len(index.lexical) == total:
+    if not len(index.vectors) == len(index.windows) == len(index.lexical) == total:
         raise BuildError(
-            f"The self-test of the new index failed: {total} chunks, {len(index.vectors)} vectors, {len(index.lexical)} in BM25. "
+            f"The self-test of the new index failed: {total} chunks, {len(index.vectors)} vectors, {len(index.windows)} chunks "
+            f"with parts, {len(index.lexical)} in BM25. "
             "The earlier index still answers; run `copilot index --rebuild`."
         )
     positions = [int(p) for p in np.unique(np.linspace(0, total - 1, min(samples, total)).astype(int))] if total else []
@@ -333,6 +348,16 @@ def self_test(index: Index, samples: int = 16) -> None:
             raise BuildError(
                 f"The self-test of the new index failed: code {entry.code!r} points to a chunk that is not there. Run it again."
             )
+
+
+def _mapped(path: Path, dimension: int) -> FloatMatrix:
+    """The float32 rows of a file, mapped."""
+    rows = path.stat().st_size // (4 * dimension)
+    return (
+        np.memmap(path, dtype=np.float32, mode="r", shape=(rows, dimension))
+        if rows
+        else np.zeros((0, dimension), np.float32)
+    )
 
 
 def _cache_path(home: Home, candidate: Candidate, sha256: str, settings: ExtractSettings) -> Path:

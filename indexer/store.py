@@ -2,6 +2,7 @@
 
 index.sqlite     documents, chunks, warnings, fault-code registry, fault reports
 vectors.faiss    one fp16 row a chunk, in the order of `chunks.position`
+windows.faiss    fp16 rows of the parts of long chunks, windows.npy where those of each chunk begin (see windows)
 terms.npy ...    the BM25 index (see lexical_index), in the same order
 machines.npy     (n,) int32: which machine a chunk belongs to, 0 = none;  kinds.npy (n,) uint8: which kind it is
 manifest.json    how to read it rightly; written last
@@ -43,10 +44,9 @@ from indexer.types import (
     WarningNote,
 )
 from indexer.vector_index import FaissIndex
+from indexer.windows import WindowIndex
 
-SCHEMA = 3
-READABLE = (2, SCHEMA)
-"""Format 2 lacks the tables of predicted values; the next build adds them."""
+SCHEMA = 4
 KINDS: tuple[ChunkKind, ...] = tuple(ChunkKind)
 
 TABLES = """
@@ -110,7 +110,7 @@ class Index:
         check_manifest(manifest, embedder, weights_sha256, chunker)
         index = cls(home.generation(version), manifest)
         if searchable:
-            _ = (index.vectors, index.lexical, index._machine_of, index._kind_of)
+            _ = (index.vectors, index.windows, index.lexical, index._machine_of, index._kind_of)
         return index
 
     def close(self) -> None:
@@ -128,6 +128,11 @@ class Index:
     def vectors(self) -> FaissIndex:
         """The dense index, mapped on first use."""
         return FaissIndex.open(self.folder / "vectors.faiss")
+
+    @functools.cached_property
+    def windows(self) -> WindowIndex:
+        """The vectors of the parts of chunks, mapped on first use."""
+        return WindowIndex.open(self.folder)
 
     @functools.cached_property
     def lexical(self) -> Bm25Index:
@@ -381,7 +386,7 @@ def read_manifest(folder: Path) -> Manifest:
     remedy = "Run `copilot index --rollback`, or `copilot index --rebuild`."
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["schema"] not in READABLE:
+        if data["schema"] != SCHEMA:
             raise MismatchError(
                 f"The index in {folder} has format {data['schema']}, this version reads {SCHEMA}. Run `copilot index --rebuild`."
             )
@@ -401,6 +406,15 @@ def read_manifest(folder: Path) -> Manifest:
             said = "is missing" if actual < 0 else f"has {actual} bytes instead of {size}"
             raise StoreError(f"{file} {said}: the index is damaged. {remedy}")
     return manifest
+
+
+def recorded_roots(folder: Path) -> tuple[tuple[str, str | None, str | None], ...]:
+    """The paths a generation was made of, (path, machine, kind), whatever its format; raises StoreError when unreadable."""
+    try:
+        data = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return tuple((str(path), machine, kind) for path, machine, kind in data["roots"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"The manifest in {folder} is damaged ({error}); name the folders to index again.") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

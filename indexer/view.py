@@ -25,6 +25,7 @@ from indexer.rows import INSERT_CHUNK, INSERT_DOCUMENT, chunk_row, document_row
 from indexer.store import KINDS, TABLES, Index, code_key
 from indexer.types import ChunkKind
 from indexer.vector_index import ExactIndex, FaissIndex
+from indexer.windows import WindowIndex
 
 Positions = npt.NDArray[np.int64]
 _WITH_DOCUMENT = ("chunks", "warnings", "code_entries", "fault_reports", "documents", "quarantine")
@@ -112,6 +113,13 @@ class IndexView(Index):
         if self._added is None:
             return self._base.vectors
         return _Vectors(self._base.vectors, self._added.vectors)  # type: ignore[return-value]
+
+    @cached_property
+    def windows(self) -> WindowIndex:
+        """The base's parts; what was added is judged by its own vectors alone until the next build."""
+        if self._added is None:
+            return self._base.windows
+        return _Windows(self._base.windows)  # type: ignore[return-value]
 
     @cached_property
     def lexical(self) -> Bm25Index:
@@ -229,6 +237,21 @@ class _Vectors:
         inside = positions < first
         out[inside] = self._base.vectors(positions[inside])
         out[~inside] = self._more.vectors(positions[~inside] - first)
+        return out
+
+
+class _Windows:
+    """The parts of the base's chunks; a chunk beyond them has none."""
+
+    def __init__(self, base: WindowIndex) -> None:
+        self._base = base
+
+    def best(self, positions: Positions, question: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """See `indexer.windows.PartVectors`."""
+        positions = np.asarray(positions, dtype=np.int64)
+        out = np.full(len(positions), np.nan, dtype=np.float32)
+        inside = positions < len(self._base)
+        out[inside] = self._base.best(positions[inside], question)
         return out
 
 

@@ -237,31 +237,19 @@ def test_a_failing_predictor_leaves_what_there_was(home, plant, monkeypatch):
     assert len(mended.texts) == 3
 
 
-def test_an_index_of_the_format_before_opens_and_the_next_build_brings_it_up(home, plant):
+def test_an_index_of_another_format_is_refused_and_rebuilt(home, plant):
     version = run(home, plant).version
-    folder = home.generation(version)
-    old = sqlite3.connect(folder / "index.sqlite")
-    old.executescript("DROP TABLE predicted_values; DROP TABLE predictors; VACUUM;")
-    old.close()
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["schema"] == 3
-    manifest["schema"] = 2
-    manifest["files"]["index.sqlite"] = f"{(folder / 'index.sqlite').stat().st_size}:0"
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    with Index.open(home) as index:
-        table = index.fault_reports
-        assert table.total() == 6 and len(table.count("failure_mode")) == 2
-        assert [line.predicted_reports for line in table.count_mixed("failure_mode")] == [0, 0]
-        assert table.records(predicted=True)[0].predicted == {} and table.predictors("component") == []
-    assert not run(home).published
-    result = run(home, predictors=[Modes()])
-    assert result.published and result.embedded == 0 and result.predicted == {"failure_mode": 3}
-    with Index.open(home) as index:
-        assert index.manifest.schema == 3
-    manifest["schema"] = 99
-    (home.generation(home.current_version()) / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(MismatchError, match=r"format 99, this version reads 3.*--rebuild"):
-        Index.open(home)
+    manifest = json.loads((home.generation(version) / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["schema"] == 4
+    for other in (3, 99):
+        manifest["schema"] = other
+        (home.generation(home.current_version()) / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        with pytest.raises(MismatchError, match=rf"format {other}, this version reads 4.*--rebuild"):
+            Index.open(home)
+        assert run(home, rebuild=True).published
+        with Index.open(home) as index:
+            assert index.manifest.schema == 4
+            assert index.fault_reports.total() == 6
 
 
 def test_reports_without_a_symptom_are_guessed_by_what_else_they_say():
