@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -15,6 +16,7 @@ from ui.words import Words
 
 _MOST = 500
 _PREVIEWED = 60  # passages
+_ABOUT_PAGES = re.compile(r"\d+ page\(s\) with")  # warnings that only repeat the pages named above them
 
 
 def documents_html(
@@ -60,15 +62,14 @@ def _row(record: DocumentRecord, revisions: int, words: Words, may_change: bool)
         for key, pages in (("scanned", report.scanned), ("no_text", report.no_text), ("garbled", report.garbled))
         if pages
     ]
+    troubles += [words.said(line) for line in report.warnings if not _ABOUT_PAGES.match(line)]
     chips = [words.text("library", f"kind_{record.kind.value}", record.kind.value)]
     chips += [record.machine] if record.machine else []
     chips += [revision_words(record.revision, words)] if record.revision else []
     if revisions > 1:
         chips.append(words("library.other_revisions", count=revisions))
     marks = "".join(f'<span class="fc-chip">{escape(chip)}</span>' for chip in chips)
-    told = "".join(
-        f'<p class="fc-trouble">{escape(text)}</p>' for text in (*troubles, *map(words.said, report.warnings))
-    )
+    told = "".join(f'<p class="fc-trouble">{escape(text)}</p>' for text in troubles)
     remove = ""
     if may_change:
         remove = (

@@ -75,6 +75,12 @@ window.fc = (() => {
     box.showModal();
   }
 
+  // On a phone what was opened beside the conversation is below it, out of sight.
+  function reveal(selector) {
+    const found = document.querySelector(selector);
+    if (found && found.offsetParent !== null && narrow()) found.scrollIntoView({ behavior: "smooth", block: "start" });
+  }
+
   function narrow() { return window.matchMedia("(max-width: 860px)").matches; }
 
   function bind(element, trigger, watch, names) {
@@ -227,5 +233,5 @@ window.fc = (() => {
     if (kept !== null) setTimeout(() => theme(kept === "1"), 0);
   });
 
-  return { bind, language, speaks, speech };
+  return { bind, language, reveal, speaks, speech };
 })();

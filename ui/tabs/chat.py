@@ -239,10 +239,10 @@ def build(page: "Page", session: Any) -> Any:
     local.rendered(machine, lambda words, state: {"label": words("chat.machine")})
     local.add(new, value="chat.new")
     local.add(mine, value="chat.history")
-    local.add(text, placeholder="chat.placeholder")
+    local.add(text, placeholder="chat.placeholder", label="chat.placeholder")  # the label is for screen readers
     local.add(send, value="chat.ask")
     local.add(stop, value="chat.stop")
-    local.add(search, placeholder="chat.search_history")
+    local.add(search, placeholder="chat.search_history", label="chat.search_history")
     local.rendered(export, lambda words, state: {"value": _export_html(words)})
     local.rendered(speak, lambda words, state: {"value": _speak_html(words)})
 
@@ -319,7 +319,8 @@ def build(page: "Page", session: Any) -> Any:
     viewer.fc_show(show, [session], [viewer], **QUIET)
     log.fc_say(say, [session], [log], **QUIET)
     new.click(begin, [session], asking, **QUIET)
-    mine.click(toggle, [session, opened], [opened, panel, found], **QUIET)
+    opening = mine.click(toggle, [session, opened], [opened, panel, found], **QUIET)
+    opening.then(None, None, None, js="() => setTimeout(() => window.fc.reveal('#fc-history'), 50)", **QUIET)
     search.change(
         searched, [session, search], [found], trigger_mode="always_last", **QUIET
     )  # `input` does not come for a field that was emptied

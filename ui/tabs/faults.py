@@ -153,7 +153,7 @@ def statistics_html(counted: "FaultStatistics", words: Words) -> str:
         (name, one.reports, _rounded(one.mtbf_days), _rounded(one.mttr_hours))
         for name, one in counted.by_machine.items()
     ]
-    columns = [words(f"faults.{key}") for key in ("machine", "total", "mtbf", "mttr")]
+    columns = [words(f"faults.{key}") for key in ("machine", "total", "mtbf_days", "mttr_hours")]
     parts.append(table_html(columns, rows, words("faults.reliability")))
     return "".join(parts)
 

@@ -162,7 +162,7 @@ def build(page: "Page", session: Any) -> None:
     local.rendered(
         upload_said, lambda words, state: {"value": _too_large_html(words, page.service.settings.server.upload_mb)}
     )
-    local.add(search, placeholder="library.search")
+    local.add(search, placeholder="library.search", label="library.search")
     local.add(reindex, value="library.reindex")
     local.add(rebuild, value="library.rebuild")
     local.add(watching, label="library.watch")
@@ -261,8 +261,13 @@ def build(page: "Page", session: Any) -> None:
 
 
 def _too_large_html(words: Words, most: int) -> str:
-    """Where `page.js` says that files are too large; empty until then."""
-    return f'<p class="fc-error" role="alert" data-most="{most}" data-told="{escape(words("library.too_large"))}"></p>'
+    """Where `page.js` says that files are too large; empty until then. With what stands on the fields that take files:
+    Gradio would write that in the browser's language, whatever the page's is."""
+    drop = words("library.drop").replace("\\", "").replace('"', "").replace("<", "")
+    return (
+        f'<style>:root {{ --fc-drop: "{drop}"; }}</style>'
+        f'<p class="fc-error" role="alert" data-most="{most}" data-told="{escape(words("library.too_large"))}"></p>'
+    )
 
 
 def _kinds(words: Words) -> list[tuple[str, str]]:

@@ -143,7 +143,7 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
         tasks = sorted({info.task for info in page.service.versions(user)} | {"router"})
         return (
             training.queue(state, user), training.versions(state, user), training.schedule(state, user), html,
-            gr.Timer(active=running), gr.update(choices=tasks),
+            gr.Timer(active=running), gr.update(choices=[(task_name(name, page.words(state)), name) for name in tasks]),
         )  # fmt: skip
 
     def acted(state: Session, event: gr.EventData, request: gr.Request) -> tuple[str, str]:
