@@ -170,10 +170,10 @@ def test_health_shows_checks_and_figures(page, server):
 
 
 TABS = ("Chat", "Library", "Fault history", "Training", "Health")
-_SMALL = """() => [...document.querySelectorAll('button, summary, input, textarea')]
+_SMALL = """() => [...document.querySelectorAll('button, summary, input, textarea, a.fc-link')]
   .filter((one) => one.offsetParent !== null && one.type !== 'file' && !one.closest('[data-testid=status-tracker]'))
   .map((one) => [one.closest('label, button, summary') || one, one])
-  .filter(([box]) => { const size = box.getBoundingClientRect(); return size.width > 1 && size.height < 43.5
+  .filter(([box]) => { const size = box.getBoundingClientRect(); return size.width > 1 && (size.height < 43.5 || size.width < 43.5)
      && !box.matches('.fc-marker, .fc-where, .fc-step input'); })
   .map(([box, one]) => `${one.tagName} ${one.id || one.className} ${box.getBoundingClientRect().height}`)"""
 
@@ -188,6 +188,9 @@ def test_nothing_overflows_and_everything_can_be_hit_with_gloves(open_page, widt
         open_tab(page, name)
         if name in ready:
             page.locator(ready[name]).first.wait_for()
+        if name == "Fault history":
+            page.get_by_role("tab", name="Reports", exact=True).click()
+            page.wait_for_selector("#fc-list-download a")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         assert page.evaluate(_SMALL) == [], name
 
@@ -255,3 +258,20 @@ def test_each_role_sees_what_it_may_do(open_page, plant_home, tmp_path):
     finally:
         assert server.stop() == 0  # with the pages still open
     assert not any("ERROR" in line or "Traceback" in line for line in server.said), "".join(server.said)
+
+
+def test_earlier_questions_come_into_sight_beside_what_is_shown(open_page):
+    """On a phone they are below the conversation, on a desktop above the cited page: neither may be out of sight."""
+    for width, height in ((390, 844), (1440, 900)):
+        page = open_page(width, height)
+        page.wait_for_selector(".fc-asks button")
+        ask(page, "What should I do when E207 shows up on the press?")
+        page.wait_for_selector("#fc-viewer-box .fc-page img")
+        page.click("#fc-mine")
+        page.wait_for_selector("#fc-found [data-fc=open] small:has-text('1 answer')")
+        page.wait_for_function(
+            "() => { const top = document.querySelector('#fc-history').getBoundingClientRect().top;"
+            " return top >= -2 && top < window.innerHeight / 2; }"
+        )
+        viewer = page.locator("#fc-viewer-box").bounding_box()
+        assert viewer["x"] >= 0 and viewer["x"] + viewer["width"] <= width

@@ -198,7 +198,8 @@ class Chat:
             return f'<p class="fc-note">{escape(words("chat.no_history"))}</p>'
         rows = "".join(
             f'<li><button type="button" data-fc="open" data-value="{escape(one.id)}"><b>{escape(one.title)}</b>'
-            f"<small>{escape(one.changed_at[:16].replace('T', ' '))} · {one.answers}</small></button></li>"
+            f"<small>{escape(one.changed_at[:16].replace('T', ' '))} UTC · {escape(words.count('chat.answers', one.answers, count=one.answers))}"
+            "</small></button></li>"
             for one in found
         )
         return f'<ul class="fc-history">{rows}</ul>'

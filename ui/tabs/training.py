@@ -115,8 +115,8 @@ def build(page: "Page", session: Any) -> tuple[Any, list[Any], list[Any]]:
         with gr.Column(scale=1, min_width=340):
             versions_title = gr.HTML(js_on_load=None)
             with gr.Row(elem_classes="fc-field-row"):
-                task = gr.Dropdown(["router"], value="router", elem_id="fc-task", min_width=140)
-                train = gr.Button("Train now", variant="primary", elem_id="fc-train", min_width=140)
+                task = gr.Dropdown(["router"], value="router", elem_id="fc-task", scale=2, min_width=220)
+                train = gr.Button("Train now", variant="primary", elem_id="fc-train", scale=1, min_width=140)
             jobs = gr.HTML(elem_id="fc-trainings", js_on_load=None)
             with gr.Row(elem_classes="fc-field-row"):
                 every = gr.Textbox(value="7d", elem_id="fc-every", max_length=10, min_width=150)

@@ -170,6 +170,8 @@ def test_a_fault_report_is_found_at_once_and_after_the_next_index(api):
     assert found() != before
     counted = api.get("/api/faults/statistics", params={"machine": "BS-7"}).json()
     assert (counted["total"], counted["reliability"]["mttr_hours"]) == (1, 2.0)
+    counts = api.get("/api/faults/statistics", params={"machine": "BS-7", "format": "csv"})
+    assert counts.headers["content-type"].startswith("text/csv") and "machine,BS-7,1,,2.0,,2.0" in counts.text
     table = api.get("/api/faults", params={"machine": "BS-7", "format": "csv"})
     assert "'=HYPERLINK(evil)" in table.text and ",=HYPERLINK" not in table.text
     guessed = api.get("/api/faults/predict", params={"symptom": "hydraulic oil leaking at the pump"}).json()

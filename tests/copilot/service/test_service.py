@@ -13,6 +13,7 @@ from copilot.cite import answer_to_json
 from copilot.config import load_settings
 from copilot.service.access import LOCAL, Role, User
 from copilot.service.errors import NotFoundError, ServiceError
+from copilot.service.statistics import TABLE, table_of
 from copilot.types import Answer, AnswerStatus, Piece, Question
 
 ASKED = "What should I do when E207 shows up on the press?"
@@ -244,3 +245,25 @@ def test_many_ask_at_once_while_what_answers_moves(plant_home, tmp_path):
         assert together == alone * 6
     finally:
         made.close()
+
+
+def test_means_keep_to_the_period_and_all_figures_make_one_table(service):
+    whole = service.fault_statistics(LOCAL, "PK-3")
+    part = service.fault_statistics(LOCAL, "PK-3", since="2024-10-01")
+    assert part.reliability.reports == part.total < whole.total == whole.reliability.reports
+    assert part.by_machine["PK-3"].first >= "2024-10-01" > whole.by_machine["PK-3"].first
+    rows = table_of(part)
+    assert all(set(row) <= set(TABLE) for row in rows)
+    by = {(row["by"], row["key"]): row for row in rows}
+    assert by["all", ""]["reports"] == by["machine", "PK-3"]["reports"] == part.total
+    assert by["machine", "PK-3"]["mtbf_days"] == round(part.reliability.mtbf_days, 2)
+    assert sum(row["reports"] for row in rows if row["by"] == "week") == part.total
+    assert any(row.get("predicted_reports") for row in rows if row["by"] == "failure_mode")
+
+
+def test_texts_are_forgotten_in_time(service):
+    service.answer(Question(ASKED), ANNA, "old")
+    service.forget(30)
+    assert service.history(ANNA)
+    service.forget(0)
+    assert service.history(ANNA) == []
