@@ -43,6 +43,8 @@ from indexer.home import Home
 from indexer.lexical_index import Bm25Index, top
 from indexer.protocols import FloatMatrix
 from indexer.store import Index
+from indexer.types import Chunk, ChunkKind, DocumentKind, Source
+from indexer.windows import WindowIndex, window_texts, with_parts
 
 DENSE_WEIGHT_CHINESE = RetrieveSettings().dense_weight_chinese  # for a body that reads Chinese
 UNREAD_WEIGHT = 0.1  # for one that does not, see RetrieveSettings.suiting
@@ -213,8 +215,11 @@ def reading(bodies: Sequence[Body], limit: int | None, save: bool) -> None:
         fusion = Fusion(each)
         rows["BM25, our analyser"] += _hits(fusion.words())
         for body in bodies:
-            cosines = body.questions([text for text, _ in each.questions]) @ body.documents(each.paragraphs).T
+            asked = body.questions([text for text, _ in each.questions])
+            whole = asked @ body.documents(each.paragraphs).T
+            cosines = with_parts(whole, _best_parts(body, asked, each.paragraphs))
             rows.setdefault(f"{body.name}, dense", []).extend(_hits(fusion.dense(cosines)))
+            rows.setdefault(f"{body.name}, dense without parts", []).extend(_hits(fusion.dense(whole)))
             for weight in weights:
                 hits = _hits(fusion.hybrid(cosines, weight))
                 rows.setdefault(f"{body.name}, hybrid, dense weight {weight}", []).extend(hits)
@@ -229,7 +234,8 @@ def reading(bodies: Sequence[Body], limit: int | None, save: bool) -> None:
         + "; ".join(f"{s.name}, {len(s.questions)} questions on {len(s.paragraphs)} paragraphs" for s in sets),
         ["system", *(f"{s.name} hit@{k}" for s in sets for k in (1, 5))],
         notes=[
-            *notes, "hybrid: the product's convex fusion over the candidates of both sides; "
+            *notes, "dense: the mean of the whole paragraph's cosine and that of its best part, as the product has it; without "
+            "parts: the whole paragraph's alone", "hybrid: the product's convex fusion over the candidates of both sides; "
             f"{UNREAD_WEIGHT} is its weight for Chinese with a body that reads none, {DENSE_WEIGHT_CHINESE} with one that does", "95 % bootstrap intervals over questions",
             about(bodies),
         ],
@@ -237,6 +243,16 @@ def reading(bodies: Sequence[Body], limit: int | None, save: bool) -> None:
     for name, cells in rows.items():
         table.add(name, *cells)
     table.publish(save)
+
+
+def _best_parts(body: Body, asked: FloatMatrix, paragraphs: Sequence[str]) -> FloatMatrix:
+    """(questions, paragraphs) cosines of the best part; NaN for a paragraph that is one window."""
+    source = Source("paragraph", "", DocumentKind.MANUAL)
+    parts = [window_texts(Chunk("", source, (1, 1), (), ChunkKind.TEXT, text)) for text in paragraphs]
+    vectors = body.documents([text for found in parts for text in found])
+    index = WindowIndex.derive(None, np.zeros(0, dtype=np.int64), vectors, [len(found) for found in parts])
+    every = np.arange(len(paragraphs))
+    return np.stack([index.best(every, question) for question in asked])
 
 
 def _hits(marks: Marks) -> list[str]:

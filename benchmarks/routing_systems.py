@@ -175,7 +175,9 @@ def setfit(examples: Sequence[Example], texts: Sequence[str], seed: int) -> Answ
     labels, targets = _coded(examples)
     data = Dataset.from_dict({"text": [example.text for example in examples], "label": targets.tolist()})
     model = SetFitModel.from_pretrained(str(composed_folder(CACHE / "model")))
-    arguments = TrainingArguments(num_epochs=1, num_iterations=20, seed=seed, report_to="none", output_dir=str(CACHE / "setfit"))
+    arguments = TrainingArguments(
+        num_epochs=1, num_iterations=20, seed=seed, report_to="none", output_dir=str(CACHE / "setfit")
+    )
     start = time.perf_counter()
     Trainer(model=model, args=arguments, train_dataset=data).train()
     seconds = time.perf_counter() - start
