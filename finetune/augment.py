@@ -9,21 +9,18 @@ and what says that something is past (did, was, 上次, 过, a closing 的).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 
-_T = TypeVar("_T")
+from finetune.slips import CODE_WORDS, HAS_HAN, HAS_LATIN, PARTICLE, happens, harmless, misspell, pick
+from finetune.slips import typo as typo
+
 Style = Literal["typo", "shorthand"]
 
-_HAN = "\u3400-\u9fff"
-_HAS_HAN = re.compile(f"[{_HAN}]")
-_HAS_LATIN = re.compile(r"[A-Za-z]")
 _CONTENT = re.compile(r"[^\W_]")
 _READABLE = re.compile(r"[^\W_].*[^\W_]", re.DOTALL)
 _FINAL = re.compile(r"[\s?!.。？！…]+$")
-_CODE_WORDS = "errors?|err|alarms?|alm|faults?|flt|warnings?|codes?|parameters?|params?|par|trouble|message|msg|event"
 
 
 def change(text: str, rng: np.random.Generator) -> str:
@@ -48,121 +45,6 @@ def variants(text: str, rng: np.random.Generator, style: Style) -> str:
     if style == "shorthand":
         return shorthand(text, rng)
     raise ValueError(f'there is no style {style!r}; use "typo" or "shorthand"')
-
-
-def _chance(rng: np.random.Generator, probability: float) -> bool:
-    return bool(rng.random() < probability)
-
-
-def _pick(rng: np.random.Generator, items: Sequence[_T]) -> _T:
-    return items[int(rng.random() * len(items))]
-
-
-# --- Slips ------------------------------------------------------------------------------------------------------
-
-_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_ROWS_OFFSET = (0.0, 0.25, 0.75)
-
-
-def _neighbours() -> dict[str, str]:
-    """Letter -> the letters whose keys touch its key, rows staggered as on a QWERTY keyboard."""
-    places = {key: (x + _ROWS_OFFSET[y], y) for y, row in enumerate(_KEYS) for x, key in enumerate(row)}
-    return {
-        key: "".join(other for other, (u, v) in places.items() if other != key and abs(u - x) <= 1 and abs(v - y) <= 1)
-        for key, (x, y) in places.items()
-    }
-
-
-_NEAR = _neighbours()
-
-# Characters of one syllable, tones apart, as an input method offers them. Left out on both sides: numerals, negations,
-# what asks and what says that something is past, so that a slip never makes or hides one.
-_HOMOPHONES = """
-机级极积基计技记集 电点垫店 压牙鸭押 油由游邮 泵崩蹦 阀法发罚 轴周皱洲 承程成称城 齿尺池持 轮论伦 带袋代待 链连联练
-滤率绿铝旅 芯心新信 封风峰缝锋 密蜜秘 温文稳问 度堵读独镀 速素塑 转砖专赚 动冻懂洞 检件间减键简建 查差插茶 修秀休锈
-换环缓幻 警静经精净径晶 报爆保包 错措挫 故固鼓古顾 障张掌涨胀 码马麻 参残惨 数输书束属 设射摄舍 置值止纸直质制脂指
-调条跳挑 正整证蒸 校角胶交脚绞教 气器汽启起期漆 缸刚钢岗 杆干感赶 刀到道导倒 具距聚锯局举 夹加架价家 口扣 类累泪
-模磨膜末摩 板班版搬 管关灌罐惯 路炉录露 漏楼陋 水睡税 线限险现显先 缆栏拦蓝 停听厅庭 安按案暗 全圈泉权 人任认刃
-工功供公弓共 作做坐座左 火货获活 热惹 冷愣 却缺确 液页业叶夜 位危围维微 控空孔恐 真针震振阵诊 闪扇善山 灯等登 屏平瓶凭
-幕木目母 相箱向像象响项 材裁才采 料聊疗 焊含汗旱 隔割格歌 吸洗系细息西 尘沉晨衬 接节结解洁截 头投透 操槽草 号好耗毫
-式试湿室视失石识 移仪依异易译 取区曲驱 伏服复负辅浮腐幅 变边编遍 频品拼 流留硫 量亮梁粮 力理离立历例里 螺落罗络
-丝司思撕 冒毛帽铆 烟严验延沿研盐 声升生剩绳 音因引印阴 超潮吵 在再载 国锅果 损笋 坏怀槐 面免棉 放方防房仿 护户湖弧
-罩照找 门们闷 锁所缩索 步部布补 配培赔陪 进紧近金 出除处初储触 入乳 松送颂 退推腿 卡咖 组足阻族 容溶熔绒融 此磁次刺词
-提题体梯 单担但 弹碳探谈 滑化花划话 润闰 降讲奖浆 层蹭 装撞状桩 拆柴 泄卸斜屑写谢 盖改钙 定订顶钉 回灰挥辉 误物雾污屋务
-分粉份 当档挡 跑抛泡炮 偏片骗 均菌军 运匀云 行型形性星 应硬影荧 恒横衡 比闭壁笔臂 冲充虫 长常厂场尝 断段短端 低底滴递
-高告稿搞 大打搭达 小效消销 中重种钟终 刻壳客颗 煤霉梅 并病冰饼 通同筒铜桶 塞赛 扭牛纽钮 对队堆 强枪墙抢 光广逛
-样氧阳养 手收首受守 绝觉决 原源圆员远缘 序续需虚 传穿串船 噪造早燥 逆泥腻 站战占沾粘 存寸村 盘判盼 快块筷 慢满漫
-库裤枯 表标飙 外歪 自字资子 主注住助柱铸 来赖 用涌永勇 这折遮 伸深渗身 台太胎抬 床窗创闯 旋选悬 伤商 浓农 的地得
-""".split()
-_SAME_SOUND = {sign: group.replace(sign, "") for group in _HOMOPHONES for sign in group}
-
-# A word that may be mistyped: no capitals inside, nothing of a code, a path or an address beside it.
-_WORD = re.compile(r"(?<![A-Za-z0-9_À-ɏ./$#@-])[A-Za-z][a-z]{3,}(?![A-Za-z0-9_À-ɏ@/]|[-.:][A-Za-z0-9])")
-_NAMES_A_CODE = re.compile(rf"(?:{_CODE_WORDS}|number)\s*[:#]?\s*-?\d", re.IGNORECASE)
-_MEASURES = re.compile(
-    r"(?<=\d)(?:\s|-)?(?:degrees?|volts?|amps?|bars?|percent|hours?|minutes?|mins|seconds?|days?|weeks?|months?|years?|ohms?|"
-    r"microns?|litres?|liters?|met(?:re|er)s?|milli\w+|tons?|tonnes?|gallons?|newton\w*)\b",
-    re.IGNORECASE,
-)
-_HAN_MEASURES = re.compile(r"[0-9０-９〇零一二两三四五六七八九十百千万几%％]\s?[\u3400-\u9fff]{1,2}")
-# Slips that would spell another word which asks or tells of the past.
-_OTHER_WORDS = frozenset(
-    "were where when then than that what whit mist must want went wont wore last lost past late later latter safe save "
-    "sage same need needs used uses once ones often soften does done have gave hove been being three there here these "
-    "still stall never ever every very with without allow below after alter before".split()
-)
-
-
-def typo(text: str, rng: np.random.Generator) -> str:
-    """One or two slips: a neighbouring key, a letter dropped, doubled or swapped; a Chinese character of the same sound
-    or a dropped particle. Codes, numbers and their units, acronyms and words of fewer than four letters stay.
-    """
-    spots: list[tuple[int, int]] = []
-    if _HAS_LATIN.search(text):
-        units = [match.span() for match in _MEASURES.finditer(text)]
-        for match in _WORD.finditer(text):
-            start, end = match.span()
-            if not _NAMES_A_CODE.match(text, start) and not any(a <= start < b for a, b in units):
-                spots.append((start, end))
-    if _HAS_HAN.search(text):
-        guarded = {at for match in _HAN_MEASURES.finditer(text) for at in range(*match.span())}
-        spots += [(at, at + 1) for at, sign in enumerate(text) if sign in _SAME_SOUND and at not in guarded]
-        spots += [(match.start(), match.start()) for match in _PARTICLE.finditer(text) if _harmless(text, match)]
-    if not spots:
-        return text
-    chosen = [_pick(rng, spots)]
-    if len(spots) >= 6 and _chance(rng, 0.3):
-        # one word or character further, so that two slips never meet in one place
-        other = _pick(rng, spots)
-        if other[0] > chosen[0][1] or other[1] < chosen[0][0]:
-            chosen.append(other)
-    for start, end in sorted(chosen, reverse=True):
-        if start == end:  # a particle
-            text = text[:start] + text[start + 1 :]
-        elif end - start == 1:
-            text = text[:start] + _pick(rng, _SAME_SOUND[text[start]]) + text[end:]
-        else:
-            text = text[:start] + _slip(text[start:end], rng) + text[end:]
-    return text
-
-
-def _slip(word: str, rng: np.random.Generator) -> str:
-    """A word of four letters or more with one slip behind its first letter; other than the word, and no word that asks."""
-    for _ in range(8):
-        at = 1 + int(rng.random() * (len(word) - 1))
-        kind = int(rng.random() * 4)
-        if kind == 0:
-            slipped = word[:at] + _pick(rng, _NEAR[word[at]]) + word[at + 1 :]
-        elif kind == 1:
-            slipped = word[:at] + word[at + 1 :]
-        elif kind == 2:
-            slipped = word[:at] + word[at] + word[at:]
-        else:
-            at = min(at, len(word) - 2)
-            slipped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-        if slipped != word and slipped.lower() not in _OTHER_WORDS:
-            return slipped
-    return word[0] + word[1] + word[1:]
 
 
 # --- Shorthand --------------------------------------------------------------------------------------------------
@@ -224,11 +106,6 @@ _STAYS_BEHIND = frozenset(
     "often many much long far hot fast high deep tight big soon come to do does is are can should could".split()
 )
 
-_ASK_ZH = "什么|什麼|啥|哪|谁|誰|几|幾|多少|多久|怎么|怎麼|怎样|咋|如何"
-_PARTICLE = re.compile(r"[的了吗嗎呢吧啊]")
-_CLAUSE = re.compile(r"[，。？！；、,?!;\s]")
-_PAST_OF = re.compile(f"是|{_ASK_ZH}")
-_ASKS_NEXT = re.compile(_ASK_ZH)
 _POLITE_ZH = tuple(
     (re.compile(pattern), new)
     for pattern, new in (
@@ -251,31 +128,6 @@ _DROPPED_ZH = (
 )
 
 
-def _harmless(text: str, match: re.Match[str]) -> bool:
-    """Whether the particle found can go without changing what is asked or when it happened."""
-    at, sign = match.start(), match[0]
-    before, after = text[at - 1 : at], text[at + 1 : at + 2]
-    if not before or not _HAS_HAN.match(before):
-        return False
-    inside = bool(after) and bool(_HAS_HAN.match(after))
-    clause = _CLAUSE.split(text[:at])[-1]
-    if sign == "的":
-        # "怎么修好的", "谁换的泵", "换的哪种油" ask for a record, without 的 for an instruction
-        return (
-            inside
-            and len(clause) >= 2
-            and before not in "目有真似标靶"
-            and after not in "确士话"
-            and not _PAST_OF.search(clause)
-            and not _ASKS_NEXT.match(text, at + 1)
-        )
-    if inside or len(clause) < 2:
-        return False
-    return not (
-        before == "干" or (before == "了" and sign in "吗嗎") or (sign == "了" and before in "为除罢算好不得没么")
-    )
-
-
 def shorthand(text: str, rng: np.random.Generator) -> str:
     """Cut down to key words: "Could you tell me how do I replace the belt?" -> "replace belt how".
 
@@ -289,30 +141,30 @@ def shorthand(text: str, rng: np.random.Generator) -> str:
 
 def _cut(text: str, rng: np.random.Generator, always: bool) -> str:
     short, first = text, False
-    if _HAS_LATIN.search(short):
+    if HAS_LATIN.search(short):
         lower = short.lower()
         for pattern, new, _, hints in _POLITE:
             if any(map(lower.__contains__, hints)):
                 short = _kept(short, pattern.sub(new, short).strip())
         first = bool(_BARE_WH.match(short))
         for pattern, new, chance, hints in _DROPPED:
-            if any(map(lower.__contains__, hints)) and (always or _chance(rng, chance)):
+            if any(map(lower.__contains__, hints)) and (always or happens(rng, chance)):
                 short = _kept(short, pattern.sub(new, short))
-    if _HAS_HAN.search(short):
+    if HAS_HAN.search(short):
         for pattern, new in _POLITE_ZH:
             short = _kept(short, pattern.sub(new, short))
         for pattern, new, chance in _DROPPED_ZH:
-            if pattern.search(short) and (always or _chance(rng, chance)):
+            if pattern.search(short) and (always or happens(rng, chance)):
                 short = _kept(short, pattern.sub(new, short))
         short = _without_particles(short, rng, always)
     short = _kept(text, " ".join(short.split()).lstrip(" ,;:，；："))
-    if always or _chance(rng, 0.75):
+    if always or happens(rng, 0.75):
         short = _kept(short, _FINAL.sub("", short))
-    if first and (found := _BARE_TEXT.fullmatch(short.rstrip("?？ "))) and _chance(rng, 0.5):
+    if first and (found := _BARE_TEXT.fullmatch(short.rstrip("?？ "))) and happens(rng, 0.5):
         rest = found[2].strip().removeprefix("to ")
         if rest.split()[0].lower() not in _STAYS_BEHIND:
             short = f"{rest} {found[1].lower()}"
-    elif re.match(r"[A-Z][a-z]+\b", short) and (always or _chance(rng, 0.7)):
+    elif re.match(r"[A-Z][a-z]+\b", short) and (always or happens(rng, 0.7)):
         short = short[0].lower() + short[1:]
     return short
 
@@ -324,8 +176,8 @@ def _kept(before: str, after: str) -> str:
 
 def _without_particles(text: str, rng: np.random.Generator, always: bool) -> str:
     out, last = [], 0
-    for match in _PARTICLE.finditer(text):
-        if _harmless(text, match) and (always or _chance(rng, 0.85)):
+    for match in PARTICLE.finditer(text):
+        if harmless(text, match) and (always or happens(rng, 0.85)):
             out.append(text[last : match.start()])
             last = match.end()
     return _kept(text, "".join(out) + text[last:])
@@ -366,10 +218,10 @@ def spelling_of_units(text: str, rng: np.random.Generator) -> str:
     if not found:
         return text
     sure = int(rng.random() * len(found))
-    chinese = bool(_HAS_HAN.search(text))
+    chinese = bool(HAS_HAN.search(text))
     for place in range(len(found) - 1, -1, -1):
         match = found[place]
-        if place != sure and not _chance(rng, 0.7):
+        if place != sure and not happens(rng, 0.7):
             continue
         unit = match["alone"] or match["unit"]
         signs, words, han = _UNITS[_UNIT_OF[unit]]
@@ -377,16 +229,16 @@ def spelling_of_units(text: str, rng: np.random.Generator) -> str:
         names = "|".join(filter(None, (signs, han if chinese else words))).split("|")
         others = [name for name in names if name != unit]
         if match["alone"]:
-            text = text[: match.start()] + _pick(rng, others) + text[match.end() :]
+            text = text[: match.start()] + pick(rng, others) + text[match.end() :]
             continue
         gap = match["gap"]
-        name = _pick(rng, others) if others and _chance(rng, 0.8) else unit
+        name = pick(rng, others) if others and happens(rng, 0.8) else unit
         if name == unit:
             gap = "" if gap else " "
-        elif chinese or not _HAS_LATIN.match(name):
-            gap = "" if chinese and _HAS_HAN.match(name) else _pick(rng, ("", " "))
+        elif chinese or not HAS_LATIN.match(name):
+            gap = "" if chinese and HAS_HAN.match(name) else pick(rng, ("", " "))
         else:
-            gap = " " if name in words.split("|") else _pick(rng, ("", " "))
+            gap = " " if name in words.split("|") else pick(rng, ("", " "))
         text = text[: match.end("number")] + gap + name + text[match.end() :]
     return text
 
@@ -418,12 +270,12 @@ _AFTER_NUMBER = (
     r"amps?|degrees?|percent|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|[次小分天台年月日个回秒起条项度米点种级遍位部]))"
 )
 _SPOKEN = re.compile(
-    rf"(?:(?<![A-Za-z])(?:{_CODE_WORDS})(?:\s(?:code|number|no\.?))?\s*[:#]?\s*|(?<![A-Za-z])(?-i:E|F|P|Er|Err|ERR|AL|Al|Pr|Fn|WO|SO|PO)\s|"
+    rf"(?:(?<![A-Za-z])(?:{CODE_WORDS})(?:\s(?:code|number|no\.?))?\s*[:#]?\s*|(?<![A-Za-z])(?-i:E|F|P|Er|Err|ERR|AL|Al|Pr|Fn|WO|SO|PO)\s|"
     r"(?:报警|警报|告警|故障|报错|错误|代码|参数|功能码|编号|工单|订单)(?:号|码|代码|编号)?\s*[:：#]?\s*|报\s*)"
     rf"(?P<number>\d{{1,6}}){_AFTER_NUMBER}",
     re.IGNORECASE,
 )
-_KNOWN_WORDS = re.compile(_CODE_WORDS, re.IGNORECASE)
+_KNOWN_WORDS = re.compile(CODE_WORDS, re.IGNORECASE)
 # Prefixes that name the same thing; a fault never becomes a parameter.
 _SISTERS = (("e", "f", "a"), ("err", "alm", "flt"), ("pr", "fn", "pn"))
 _SISTER_OF = {name: group for group in _SISTERS for name in group}
@@ -459,7 +311,7 @@ def other_code(text: str, rng: np.random.Generator) -> str:
 
 
 def _is_code(token: str) -> bool:
-    if not any("0" <= sign <= "9" for sign in token) or not _HAS_LATIN.search(token) or _NO_CODE.fullmatch(token):
+    if not any("0" <= sign <= "9" for sign in token) or not HAS_LATIN.search(token) or _NO_CODE.fullmatch(token):
         return False
     if token[0].isdigit():
         return bool(_HEX.fullmatch(token) or _PART_NUMBER.fullmatch(token))
@@ -484,7 +336,7 @@ def _drawn(code: str, rng: np.random.Generator) -> str:
     if _HEX.fullmatch(code):
         zeros = len(code) - 2 - len(code[2:].lstrip("0"))
         signs = "0123456789ABCDEF" if code.upper()[2:] == code[2:] else "0123456789abcdef"
-        return code[: 2 + zeros] + "".join(_pick(rng, signs) for _ in code[2 + zeros :])
+        return code[: 2 + zeros] + "".join(pick(rng, signs) for _ in code[2 + zeros :])
     out, last = [], 0
     for match in _RUNS.finditer(code):
         out.append(code[last : match.start()])
@@ -493,11 +345,11 @@ def _drawn(code: str, rng: np.random.Generator) -> str:
             out.append(_digits(run, rng))
         elif match.start() == 0:
             sisters = _SISTER_OF.get(run.lower())
-            out.append(_cased(_pick(rng, sisters), run) if sisters and _chance(rng, 0.3) else run)
+            out.append(_cased(pick(rng, sisters), run) if sisters and happens(rng, 0.3) else run)
         elif len(run) == 2 and run.isupper() and code[0] in "Ee" and match.start() == 2:
-            out.append(_pick(rng, _SHOWN))
+            out.append(pick(rng, _SHOWN))
         elif len(run) <= 2:
-            out += [_cased(_pick(rng, _LETTERS), sign) for sign in run]
+            out += [_cased(pick(rng, _LETTERS), sign) for sign in run]
         else:
             out.append(run)
         last = match.end()
@@ -529,18 +381,20 @@ def plain(text: str, rng: np.random.Generator) -> str:
     """Lower case, no closing punctuation, or signs of the other width (wide ones only in Chinese text)."""
     out = text
     options = [text.lower(), _FINAL.sub("", text), text.translate(_WIDE_SIGNS).translate(_TO_NARROW)]
-    if _HAS_HAN.search(text):
+    if HAS_HAN.search(text):
         options += [text.translate(_NARROW_SIGNS) if "." not in text else text, text.translate(_TO_WIDE)]
     able = [option for option, new in enumerate(options) if new != text and _CONTENT.search(new)]
     if not able:
         return text
-    chosen = _pick(rng, able)
+    chosen = pick(rng, able)
     out = options[chosen]
-    if chosen == 0 and _chance(rng, 0.5):
+    if chosen == 0 and happens(rng, 0.5):
         out = _FINAL.sub("", out) or out
-    elif chosen == 1 and _chance(rng, 0.5):
+    elif chosen == 1 and happens(rng, 0.5):
         out = out.lower()
     return out
 
 
-_CHANGES = ((0.32, typo), (0.32, shorthand), (0.12, plain), (0.14, other_code), (0.1, spelling_of_units))
+_CHANGES = (
+    (0.22, typo), (0.2, misspell), (0.28, shorthand), (0.1, plain), (0.12, other_code), (0.08, spelling_of_units),
+)  # fmt: skip

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune import augment
+from finetune import augment, slips
 from finetune.augment import change, other_code, plain, shorthand, spelling_of_units, typo, variants
+from finetune.slips import misspell
 
 SEEDS = Path(augment.__file__).parent / "seeds" / "router" / "train"
-CHANGES = (change, typo, shorthand, spelling_of_units, other_code, plain)
+CHANGES = (change, typo, misspell, shorthand, spelling_of_units, other_code, plain)
 CODES = (
     "E-207",
     "P0-15",
@@ -90,14 +91,14 @@ def test_any_text_is_survived_and_only_an_empty_one_gives_nothing(do, text, seed
     assert bool(changed) == bool(text)
 
 
-@pytest.mark.parametrize("do", [typo, shorthand, plain, spelling_of_units])
+@pytest.mark.parametrize("do", [typo, misspell, shorthand, plain, spelling_of_units])
 def test_numbers_survive_all_but_other_codes(do, questions):
     rng = np.random.default_rng(2)
     for text in (text for text in questions if re.search(r"\d|[一二三四五六七八九十百]", text)):
         changed = do(text, rng)
         narrow = "".join(chr(ord(sign) - 0xFEE0) if "０" <= sign <= "９" else sign for sign in changed)
         assert re.findall(r"\d+", narrow) == re.findall(r"\d+", text)
-        if do is typo:
+        if do in (typo, misspell):
             numerals = "[一二两三四五六七八九十百千万半]"
             assert re.findall(numerals, changed) == re.findall(numerals, text)
 
@@ -114,7 +115,7 @@ def test_most_questions_change_and_differently_each_time(questions):
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("sentence", SENTENCES)
-@pytest.mark.parametrize("do", [typo, shorthand])
+@pytest.mark.parametrize("do", [typo, misspell, shorthand])
 def test_codes_survive_typos_and_shorthand(do, sentence, code):
     text = sentence.format(code)
     changed = many(do, text)
@@ -149,16 +150,16 @@ def test_chinese_slips_keep_the_sound_and_what_matters():
     for one in many(typo, text, 200):
         assert len(one) == len(text)
         changed = [(a, b) for a, b in zip(text, one, strict=True) if a != b]
-        assert 1 <= len(changed) <= 2 and all(b in augment._SAME_SOUND[a] for a, b in changed)
+        assert 1 <= len(changed) <= 2 and all(b in slips.SAME_SOUND[a] for a, b in changed)
         assert all(word in one for word in ("不", "没", "过", "为什么", "多久", "上"))
     assert len(many(typo, text, 200)) > 30
     assert {"水泵密封怎么换", "水泵的密风怎么换"} <= many(typo, "水泵的密封怎么换", 400)
 
 
 def test_the_table_of_sounds_holds_each_character_once_and_none_that_decides():
-    signs = "".join(augment._HOMOPHONES)
-    assert len(signs) == len(set(signs)) and len(augment._HOMOPHONES) >= 150
-    assert all(len(group) >= 2 for group in augment._HOMOPHONES)
+    signs = "".join(slips.HOMOPHONES)
+    assert len(signs) == len(set(signs)) and len(slips.HOMOPHONES) >= 150
+    assert all(len(group) >= 2 for group in slips.HOMOPHONES)
     assert not set(signs) & set(
         "〇零一二两三四五六七八九十百千万半几不没未无非别勿禁谁哪那怎什么何多久少了吗过去可能必会"
     )
