@@ -46,12 +46,13 @@ def reports(
     failure_mode: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    find: Annotated[str, Query(max_length=400)] = "",
     limit: Annotated[int, Query(ge=1, le=100_000)] = 100,
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Any:
-    """Fault reports, newest first; what is predicted stands apart from what they record."""
+    """Fault reports, newest first, those that hold all words of `find`; what is predicted stands apart from what they record."""
     found = service.fault_reports(
-        user, machine=machine, code=code, component=component, failure_mode=failure_mode, since=since, until=until,
+        user, find=find, machine=machine, code=code, component=component, failure_mode=failure_mode, since=since, until=until,
         limit=limit, predicted=True,
     )  # fmt: skip
     rows = [report_to_json(stored) for stored in found]

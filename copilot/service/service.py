@@ -27,6 +27,7 @@ from copilot.service.jobs import IndexRunner, Job, Jobs, Update, run_training
 from copilot.service.metrics import Metrics
 from copilot.service.opened import Library
 from copilot.service.recorded import RecordedReports
+from copilot.service.tables import holding
 from copilot.service.training import drift_report, make_training, promote, roll_back
 from copilot.service.uploads import Uploads
 from copilot.service.watched import Watched, WatchedFolder
@@ -415,10 +416,13 @@ class Service:
         """What failure mode, component and action a symptom suggests: column -> (value, confidence 0..1)."""
         return self.recorded.predict(symptom)
 
-    def fault_reports(self, user: User, **limits: Any) -> list[StoredReport]:
-        """Fault reports, newest first; `limits` are those of `FaultReportTable.records`."""
+    def fault_reports(self, user: User, find: str = "", limit: int | None = 100, **limits: Any) -> list[StoredReport]:
+        """Fault reports that hold all words of `find`, newest first; `limits` are those of `FaultReportTable.records`."""
         with self.library.reading(user.role) as reading:
-            return list(reading.index.fault_reports.records(**limits))
+            records = reading.index.fault_reports.records
+            if not find.strip():
+                return list(records(limit=limit, **limits))
+            return holding(records(limit=None, **limits), find)[:limit]
 
     def fault_statistics(
         self, user: User, machine: str | None = None, since: str | None = None, until: str | None = None

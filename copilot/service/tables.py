@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from indexer.fault_reports.names import FIELDS
+
+if TYPE_CHECKING:
+    from indexer.fault_reports import StoredReport
 
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -30,3 +35,13 @@ def _cell(value: Any) -> Any:
         return value
     text = value if isinstance(value, str) else str(value)
     return f"'{text}" if text.lstrip(" ").startswith(_RUNS) or text.startswith(_RUNS) else text
+
+
+def holding(reports: Iterable[StoredReport], text: str) -> list[StoredReport]:
+    """The fault reports that hold all words of a text, in any of their columns; case does not matter."""
+    wanted = text.casefold().split()
+    return [one for one in reports if all(word in _whole(one) for word in wanted)]
+
+
+def _whole(stored: StoredReport) -> str:
+    return " ".join(str(getattr(stored.report, name) or "") for name in FIELDS).casefold()

@@ -14,6 +14,7 @@ from copilot.errors import CopilotError
 from copilot.sample_plant import plant_folder
 from copilot.service.access import LOCAL, Role, User
 from copilot.service.jobs import FileSteps, Job, JobState
+from copilot.service.tables import holding
 from copilot.service.watched import WatchedFolder
 from finetune.registry import VersionInfo
 from finetune.review import Stored
@@ -189,13 +190,13 @@ class Plant:
         self.saved.append(dict(fields))
         return "R-1"
 
-    def fault_reports(self, user, machine=None, limit=None, **limits):
+    def fault_reports(self, user, find="", machine=None, limit=None, **limits):
         names = ("date", "machine", "component", "code", "symptom", "cause", "action", "failure_mode", "downtime_hours", "cost",
                  "report_id")  # fmt: skip
         rows = [("2026-01-02", "HP-200", "seal", "E-207", "oil leaking", None, None, None, 1.5, None, "R-7"),
                 ("2026-01-01", "PK-3", None, None, "jam", None, None, None, None, None, "R-6")]  # fmt: skip
         reports = [SimpleNamespace(report=SimpleNamespace(**dict(zip(names, row, strict=True)))) for row in rows]
-        return [one for one in reports if machine in (None, one.report.machine)][:limit]
+        return holding([one for one in reports if machine in (None, one.report.machine)], find)[:limit]
 
     def documents(self, user):
         return SimpleNamespace(records=(record(),), quarantined=())
@@ -238,6 +239,7 @@ def test_reports_are_found_by_words_and_machine():
     assert "1 of 1 reports" in faults.reports_html(Session(), LOCAL, None, "OIL e-207")
     assert "2 of 2 reports" in faults.reports_html(Session(), LOCAL, None, "")
     assert "没有故障记录" in faults.reports_html(Session(language="zh"), LOCAL, "PK-3", "oil")
+    assert "find=oil+E-207" in faults.link(Session(), None, " oil E-207 ")
     assert "machine=HP-200" in faults.link(Session(), "HP-200") and "machine" not in faults.link(Session(), None)
 
 

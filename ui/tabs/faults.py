@@ -60,9 +60,7 @@ class Faults:
 
     def reports(self, user: User, machine: str | None, find: str) -> "list[StoredReport]":
         """The reports of a machine that hold all words, newest first."""
-        wanted = find.casefold().split()
-        rows = self.service.fault_reports(user, machine=machine, limit=None)
-        return [row for row in rows if all(word in _whole(row) for word in wanted)]
+        return list(self.service.fault_reports(user, find=find, machine=machine, limit=None))
 
     def reports_html(self, session: Session, user: User, machine: str | None, find: str) -> str:
         """The newest of those reports as a table."""
@@ -77,9 +75,15 @@ class Faults:
         told = words("faults.table_shown", shown=len(shown), total=len(rows))
         return table_html([_label(name, words) for name in COLUMNS[:-1]], shown, told)
 
-    def link(self, session: Session, machine: str | None) -> str:
+    def link(self, session: Session, machine: str | None, find: str = "") -> str:
         """The link to those reports as CSV: the API gives them out, safe to open in a spreadsheet."""
-        return _download(self.page.words(session)("faults.download"), "api/faults", limit=_MOST, machine=machine)
+        return _download(
+            self.page.words(session)("faults.download"),
+            "api/faults",
+            limit=_MOST,
+            machine=machine,
+            find=find.strip() or None,
+        )
 
     def suggest(self, session: Session, user: User, symptom: str) -> tuple[dict[str, str], str]:
         """What the symptom suggests for component and failure mode, and that in words."""
@@ -183,10 +187,6 @@ def _label(name: str, words: Words) -> str:
     return words(f"faults.{keys.get(name, name)}")
 
 
-def _whole(row: "StoredReport") -> str:
-    return " ".join(str(getattr(row.report, name) or "") for name in (*COLUMNS, "report_id")).casefold()
-
-
 def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
     """The components of the tab; returns the inner tabs and the form's fields, which the chat fills."""
     import gradio as gr
@@ -284,7 +284,7 @@ def build(page: "Page", session: Any) -> tuple[Any, Sequence[Any]]:
     def found(state: Session, name: str, text: str, request: gr.Request) -> tuple[str, str]:
         state.visited.add("reports")
         html = faults.reports_html(state, page.user_of(request), name or None, text or "")
-        return html, faults.link(state, name or None)
+        return html, faults.link(state, name or None, text or "")
 
     def counted_again(state: Session, name: str, span: str, request: gr.Request) -> Any:
         return counted(state, name, span, request) if "statistics" in state.visited else gr.skip()
