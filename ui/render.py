@@ -38,15 +38,16 @@ class Said:
     gap: bool = False
 
 
-def conversation_html(turns: Sequence[str], words: Words, examples: Sequence[str] = ()) -> str:
-    """All turns of a conversation, or a welcome with questions to begin with."""
+def conversation_html(turns: Sequence[str], words: Words, examples: Sequence[str] = (), trouble: str = "") -> str:
+    """All turns of a conversation, or a welcome with questions to begin with, or with what stands in the way of any."""
     if turns:
         return f'<div class="fc-conversation">{"".join(turns)}</div>'
     asks = "".join(_ask_button(question) for question in examples)
     tried = f'<p class="fc-hint">{escape(words("chat.try_these"))}</p><div class="fc-asks">{asks}</div>' if asks else ""
+    told = f'<p class="fc-trouble" role="status">{escape(trouble)}</p>' if trouble else ""
     return (
         f'<div class="fc-welcome"><h2>{escape(words("chat.welcome"))}</h2>'
-        f"<p>{escape(words('chat.welcome_text'))}</p>{tried}</div>"
+        f"<p>{escape(words('chat.welcome_text'))}</p>{told}{tried}</div>"
     )
 
 

@@ -13,6 +13,7 @@ from copilot.errors import CopilotError
 from copilot.sample_plant import plant_folder
 from copilot.service.access import LOCAL
 from copilot.types import AnswerStatus, Citation, Piece
+from indexer.errors import MismatchError, NoIndexError
 from indexer.types import Hit, Stage
 from tests.made_answers import answer, chunk, source, warning
 from ui.pages import PageImages
@@ -51,6 +52,8 @@ class Service:
         return ("troubleshooting", "procedure")
 
     def machines(self, user):
+        if self.error:
+            raise self.error
         return ["AC-75", "HP-200", "PK-3"]
 
     def feedback(self, *told):
@@ -259,3 +262,15 @@ def test_the_welcome_offers_questions_about_the_plants_machines():
     chat, session = chat_over(Service()), Session(language="zh")
     html = chat.welcome(session, LOCAL)
     assert "AC-75 出过哪些故障？" in shown(html) and "HP-200 该做哪些保养？" in shown(html)
+
+
+def test_the_welcome_says_what_stands_in_the_way_of_any_question():
+    for error, told in (
+        (NoIndexError("Nothing has been indexed in /h yet."), "还没有文档"),
+        (
+            MismatchError("The index in /h has format 3, this version reads 4. Run `copilot index --rebuild`."),
+            "索引格式为 3",
+        ),
+    ):
+        chat = chat_over(Service(error=error))
+        assert told in shown(chat.welcome(Session(language="zh"), LOCAL))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from copilot.service.access import User
 from copilot.types import Answer, AnswerStatus, Question
+from indexer.errors import NoIndexError
 from indexer.types import Chunk, DocumentRecord
 from ui.common import ERRORS, EVENTS, QUIET, data_of, inform, warn
 from ui.icons import icon
@@ -64,7 +65,7 @@ class Chat:
         self.page = page
         self.service = page.service
 
-    def log(self, session: Session, examples: list[str] | None = None) -> str:
+    def log(self, session: Session, examples: list[str] | None = None, trouble: str = "") -> str:
         """The conversation as HTML."""
         words = self.page.words(session)
         routes = self.service.routes()
@@ -75,20 +76,23 @@ class Chat:
         turns += session.notices.get(len(session.answers), [])
         if session.asking is not None:
             turns.append(pending_html(*session.asking, session.written, words))
-        return conversation_html(turns, words, examples or [])
+        return conversation_html(turns, words, examples or [], trouble)
 
     def welcome(self, session: Session, user: User) -> str:
         """The conversation, or questions to begin with."""
         if session.answers or session.asking or session.notices:
             return self.log(session)
         words = self.page.words(session)
+        machines, trouble = [], ""
         try:
             machines = self.service.machines(user)
-        except ERRORS:
-            machines = []
+        except NoIndexError:
+            trouble = words("chat.no_index")
+        except ERRORS as error:
+            trouble = words.said(error)
         keys = ("follow.past", "follow.due")
         examples = [words(key, machine=machine) for machine in machines for key in keys]
-        return self.log(session, examples[:_EXAMPLES])
+        return self.log(session, examples[:_EXAMPLES], trouble)
 
     def viewer(self, session: Session, user: User) -> str:
         """What is shown beside the conversation."""
