@@ -17,6 +17,9 @@ from finetune.wide import BUCKETS, Wide
 
 REGULARISATION = 10.0  # C of the logistic regressions; its inverse weighs the squared weights
 WIDE_WEIGHT = 0.5  # of the wide features' logits beside those of the body's vector
+# Of the largest slope of the mean loss. It begins at about a hundredth divided by the number of classes, so that a coarser one
+# can be met before the first step.
+TOLERANCE = 1e-5
 _NEVER = -30.0
 _RARE = 3_000  # from so many texts on, pieces that occur in one text only are left out
 _LEAST = 0.01  # shares below are left out
@@ -87,7 +90,9 @@ def _regression(
     if len(present) == 1:
         bias[present] = 0.0
         return weight, bias
-    model = LogisticRegression(C=regularisation, max_iter=200, tol=1e-3, class_weight="balanced" if balanced else None)
+    model = LogisticRegression(
+        C=regularisation, max_iter=300, tol=TOLERANCE, class_weight="balanced" if balanced else None
+    )
     model.fit(features, targets, sample_weight=weights)
     rows, constants = model.coef_, model.intercept_
     if len(present) == 2:  # one row stands for both

@@ -26,7 +26,7 @@ def cloud(classes: int, each: int = 20, seed: int = 0):
 def test_probabilities_are_those_of_scikit_learn(classes):
     vectors, texts, targets = cloud(classes)
     model = fit_linear(vectors, texts, targets, classes, wide_weight=0.0)
-    reference = LogisticRegression(C=10.0, max_iter=200, tol=1e-3).fit(vectors, targets)
+    reference = LogisticRegression(C=10.0, max_iter=300, tol=linear.TOLERANCE).fit(vectors, targets)
     logits = model.logits(vectors, texts)
     assert logits.shape == (len(texts), classes) and logits.dtype == np.float32
     assert np.allclose(softmax(logits), reference.predict_proba(vectors), atol=1e-4)
@@ -38,7 +38,9 @@ def test_the_wide_part_is_added_as_it_was_fitted():
     model = fit_linear(vectors, texts, targets, 3)
     wide = Wide.of(texts, 1.0).matrix(texts)
     deep, words = (
-        LogisticRegression(C=10.0, max_iter=200, tol=1e-3).fit(features, targets).decision_function(features)
+        LogisticRegression(C=10.0, max_iter=300, tol=linear.TOLERANCE)
+        .fit(features, targets)
+        .decision_function(features)
         for features in (vectors, wide)
     )
     assert np.allclose(model.logits(vectors, texts), deep + linear.WIDE_WEIGHT * words, atol=2e-2)
@@ -103,3 +105,18 @@ def test_whole_shares_are_labels_and_split_ones_pull_between():
     torn[targets == 1] = [0.5, 0.5, 0.0]
     found = softmax(fit_linear(vectors, texts, torn, 3).logits(vectors, texts))[targets == 1].mean(axis=0)
     assert abs(found[0] - found[1]) < 0.15 and found[2] < 0.15
+
+
+def test_many_balanced_classes_with_wrong_labels_are_learnt_all_the_same():
+    """The loss is flat where training begins: many classes of equal size, a fifth of the labels wrong, vectors much alike."""
+    rng = np.random.default_rng(0)
+    classes, each = 150, 40
+    centres = rng.normal(size=(classes, 96)).astype(np.float32)
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    gold = np.repeat(np.arange(classes), each)
+    vectors = 1.0 + 2.0 * centres[gold] + rng.normal(scale=0.1, size=(len(gold), 96)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    told = np.where(rng.random(len(gold)) < 0.2, rng.integers(0, classes, len(gold)), gold)
+    texts = [f"w{label}" for label in gold]
+    linear = fit_linear(vectors, texts, told, classes, wide_weight=0.0)
+    assert (linear.logits(vectors, texts).argmax(axis=1) == gold).mean() > 0.95
