@@ -33,7 +33,16 @@ from indexer.codes import (
 from indexer.contents import contents_lines
 from indexer.protocols import TokenCounter
 from indexer.safety_notes import cell_notes, embedded_notes, is_signal_alone, note_text, warning_signal
-from indexer.table_text import cell_line, column_groups, first_value, merged_header, record_lines, row_line
+from indexer.table_text import (
+    filled,
+    first_value,
+    merged_header,
+    record_lines,
+    record_pieces,
+    records,
+    row_line,
+    split_record,
+)
 from indexer.types import (
     Block,
     BlockKind,
@@ -46,7 +55,7 @@ from indexer.types import (
     WarningNote,
 )
 
-CHUNKER = "headings+procedures+rows/6"
+CHUNKER = "headings+procedures+rows/7"
 _NOTE_BLOCKS = 24  # blocks behind a signal word that may belong to it
 
 
@@ -345,11 +354,9 @@ class _Chunker:
         limit = self._limit()
         if columns:
             ordinal = counts_rows(header, rows, columns[0])
-            for row in rows:
-                text = record_lines(header, row)
-                if not text:
-                    continue
-                pieces = [text] if self.count(text) <= limit else self._split_record(header, row, columns, limit)
+            for lines in records(rows, columns):
+                row = lines[0]
+                pieces = record_pieces(header, lines, columns, limit, self.count, self._split)
                 defined = row_definitions(header, row, columns, ordinal)
                 first = len(self.chunks)
                 for piece in pieces:
@@ -370,20 +377,21 @@ class _Chunker:
         wide = head_tokens > limit // 3 or len(header) > 8
         packed: list[str] = []
         spent = 0
-        for row in rows:
-            line = record_lines(header, row) if wide else row_line(row)
-            if not line:
+        for row, whole in zip(rows, filled(rows), strict=True):
+            line = record_lines(header, whole) if wide else row_line(row if packed else whole)
+            if not line or not any(cell.strip() for cell in row):
                 continue
             tokens = self.count(line)
             if tokens + (0 if wide else head_tokens) > limit:
                 self._flush_rows(packed, head, wide, page, ocr, section, heading)
                 packed, spent = [], 0
-                for piece in self._split_record(header, row, (0,), limit):
+                for piece in split_record(header, row, (0,), limit, self.count, self._split):
                     self._emit([_Unit(piece, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
                 continue
             if packed and (wide or spent + tokens + head_tokens > self.settings.target_tokens - self._heading_cost):
                 self._flush_rows(packed, head, wide, page, ocr, section, heading)
                 packed, spent = [], 0
+                line = line if wide else row_line(whole)
             packed.append(line)
             spent += tokens
         self._flush_rows(packed, head, wide, page, ocr, section, heading)
@@ -401,32 +409,6 @@ class _Chunker:
         if packed:
             text = "\n".join(packed if wide or not head else [head, *packed])
             self._emit([_Unit(text, page, 0, ChunkKind.TABLE, ocr=ocr)], section, heading)
-
-    def _split_record(self, header: Sequence[str], row: Sequence[str], keys: Sequence[int], limit: int) -> list[str]:
-        """A row too long for one chunk, cut between cells; each piece repeats the key cells.
-
-        Neighbouring columns of one group ("en.cause", "en.remedy") stay together when they fit; a cell that does not
-        fit is cut between sentences.
-        """
-        key = record_lines(header, [cell if index in keys else "" for index, cell in enumerate(row)])
-        room = max(24, limit - self.count(key) - 1)
-        if room < 32:
-            key, room = "", limit
-        pieces: list[str] = []
-        current, spent = "", 0
-        for group in column_groups(header, row, keys):
-            text = "\n".join(cell_line(header, index, row[index]) for index in group)
-            parts = [text] if self.count(text) <= room else self._split(text, room)
-            for part in parts:
-                tokens = self.count(part)
-                if current and spent + tokens > room:
-                    pieces.append(current)
-                    current, spent = "", 0
-                current = f"{current}\n{part}" if current else part
-                spent += tokens
-        if current:
-            pieces.append(current)
-        return [f"{key}\n{piece}" if key else piece for piece in pieces] or [key]
 
     # --- output ---
 
