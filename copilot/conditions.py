@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from copilot.measures import measure
+from copilot.synonyms import OtherWords, actions_in, other_words, said_otherwise, words_in
 from copilot.units import Quantity, quantities
 from indexer.analysis import fold, holds_chinese, tokens
 
@@ -53,11 +54,16 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The conditions of a question: its telling words, its single capital letters (format B), its quantities."""
+    """The conditions of a question: its telling words, its single capital letters (format B), its quantities.
+
+    `others` are other words for its own, which count as if they were those; `actions` the work it is about.
+    """
 
     words: frozenset[str]
     letters: frozenset[str]
     stretches: tuple[Stretch, ...]
+    others: tuple[OtherWords, ...] = ()
+    actions: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, question: str, terms: Sequence[str]) -> Conditions:
@@ -69,13 +75,23 @@ class Conditions:
         words = {
             term for term in terms if term not in said and (len(term) > 1 or not holds_chinese(term) or term in TELLING)
         }
-        return cls(frozenset(words), frozenset(letters), tuple(stretches(question)))
+        return cls(
+            frozenset(words),
+            frozenset(letters),
+            tuple(stretches(question)),
+            other_words(question),
+            actions_in(question),
+        )
 
-    def met_by(self, cells: Sequence[str]) -> frozenset[str]:
-        """The conditions that the cells of a row meet, by name; words count wherever they stand."""
+    def met_by(self, cells: Sequence[str], *, work: bool = True) -> frozenset[str]:
+        """The conditions that the cells of a row meet, by name; words count wherever they stand.
+
+        Without `work`, being about the work asked for counts nothing: the name of a column is not.
+        """
         text = " ; ".join(cells)
-        own = set(tokens(text))
-        met = {word for word in self.words if word in own}
+        own = words_in(text)
+        met = self.words & (own | said_otherwise(self.others, own))
+        met |= {f"action {name}" for name in self.actions & actions_in(text)} if work else set()
         met |= {f"letter {letter}" for letter in self.letters if _has_letter(text, letter)}
         found = [stretch for cell in cells for stretch in stretches(cell)]
         met |= {

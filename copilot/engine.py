@@ -13,6 +13,7 @@ from copilot.editions import newest_first
 from copilot.generate.detail import more_of
 from copilot.generate.extractive import ExtractiveGenerator
 from copilot.generate.sources import about_sources
+from copilot.parts_glossary import parts_named
 from copilot.protocols import Generator, Judge, Knowledge, Reranker, Retriever
 from copilot.short_answer import short_answer
 from copilot.types import Answer, AnswerStatus, Citation, Evidence, Piece, Question, Understanding
@@ -148,7 +149,9 @@ class Copilot:
         if understanding.unsafe:
             return AnswerStatus.REFUSED_UNSAFE
         if not understanding.machine_known or evidence.score < self._judge.threshold:
-            outside = understanding.sure and understanding.route.route == OUT_OF_SCOPE
+            outside = (
+                understanding.sure and understanding.route.route == OUT_OF_SCOPE and not _of_a_plant(understanding)
+            )
             return AnswerStatus.OUT_OF_SCOPE if outside else AnswerStatus.NO_EVIDENCE
         return AnswerStatus.ANSWERED
 
@@ -217,6 +220,13 @@ class Copilot:
             for citation in citations
         )
         return {chunk_id: chunk for chunk_id, chunk in found if chunk is not None}
+
+
+def _of_a_plant(understanding: Understanding) -> bool:
+    """Whether a question names a machine, a kind of machine, a part or a code: then it is about the plant, answered or not."""
+    named = understanding.machine is not None and understanding.question.machine is None and not understanding.follows
+    kind = understanding.subject is not None or bool(understanding.unknown_codes)
+    return named or kind or bool(parts_named(understanding.text))
 
 
 def _rests_on(hits: Sequence[Hit], citations: Sequence[Citation]) -> tuple[Hit, ...]:

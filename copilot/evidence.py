@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from copilot.kinds import is_of_another, speaks_of
+from copilot.kinds import is_of, is_of_another, speaks_of
 from copilot.parts_glossary import parts_missing, parts_named
 from copilot.protocols import Rarity
 from copilot.scoring import GENERIC, HISTORY_WORDS, is_about_the_past, term_weights
+from copilot.synonyms import SAYS, OtherWords, said_otherwise, words_in
 from copilot.types import Evidence, Subject, Understanding
 from finetune.types import AnswerForm
 from indexer.analysis import fold, is_chinese, stem, tokens
@@ -125,9 +126,9 @@ class EvidenceJudge:
         top = list(hits[:_TOP])
         bags = [_bag(hit) for hit in hits]
         weights = self._weights(understanding, hits)
-        coverages = [_coverage(weights, bag) for bag in bags[:_TOP]]
+        coverages = [_coverage(weights, bag, understanding.others) for bag in bags[:_TOP]]
         coverage = max(coverages)
-        everywhere = set().union(*bags)
+        everywhere = set().union(*bags, *(said_otherwise(understanding.others, bag) for bag in bags))
         missing = tuple(term for term in weights if term not in everywhere and weights[term] > 0)
         cosines = self._cosines(understanding, top[:_MEANING_TOP])
         subject = understanding.subject
@@ -137,7 +138,7 @@ class EvidenceJudge:
             coverage = max(coverages)
             cosines = [share * one for share, one in zip(shares, cosines, strict=False)]
         meaning = max(0.0, min(1.0, (max(cosines) - self._floor) / (self._full - self._floor))) if cosines else 0.0
-        same_language = any(is_chinese(hit.chunk.text) == (understanding.language == "zh") for hit in top)
+        same_language = _in_its_language(understanding, top)
         say = self._chinese_say if understanding.language == "zh" else _WORDS_SAY
         lexical_say = say if same_language else 0.1
         score = lexical_say * coverage + (1 - lexical_say) * meaning if cosines else coverage
@@ -154,6 +155,8 @@ class EvidenceJudge:
             unknown = 1.0
         if not same_language and meaning < _SURELY_MEANT:
             unknown = max(unknown, self._missing_parts(understanding, hits))
+        if same_language and meaning < _SURELY_MEANT:
+            unknown = max(unknown, self._parts_nobody_names(understanding, missing))
         numbers = _missing_numbers(understanding, top) if same_language else 0.0
         score += 0.05 * agree - 0.25 * unknown - 0.2 * numbers
         parts = {
@@ -197,11 +200,14 @@ class EvidenceJudge:
 
     def _missing_parts(self, understanding: Understanding, hits: Sequence[Hit]) -> float:
         """Share of the machine parts in a question, 0..1, that no hit in the other language has under any name."""
-        question = understanding.text
-        for words in understanding.subject.words if understanding.subject is not None else ():
-            question = question.replace(words, " ")
-        named = parts_named(question)
+        named = _parts(understanding)
         return len(parts_missing(named, [_everything(hit) for hit in hits])) / len(named) if named else 0.0
+
+    def _parts_nobody_names(self, understanding: Understanding, missing: Sequence[str]) -> float:
+        """Share of the machine parts in a question, 0..1, for which no hit has a word: the gearbox of a press without one."""
+        named = _parts(understanding)
+        lacking = [part for part in named if _head_word(part) <= set(missing)]
+        return len(lacking) / len(named) if named else 0.0
 
     def _is_unheard_of(self, subject: Subject, hits: Sequence[Hit]) -> bool:
         """Whether no document is about the kind of machine asked about, and none has a word for it."""
@@ -218,13 +224,41 @@ class EvidenceJudge:
         return sum(name in missing for name in names) / len(names) if names else 0.0
 
 
+def _parts(understanding: Understanding) -> dict[str, frozenset[str]]:
+    """The machine parts that a question names, but for the words for its machine."""
+    question = understanding.text
+    for words in understanding.subject.words if understanding.subject is not None else ():
+        question = question.replace(words, " ")
+    return parts_named(question)
+
+
+def _head_word(part: str) -> frozenset[str]:
+    """The tokens by which a passage may call a part: the last word of its name, the last two characters of a Chinese one."""
+    return frozenset(tokens(part[-2:])) - set(part) if is_chinese(part) else frozenset(tokens(part)[-1:])
+
+
+def _in_its_language(understanding: Understanding, top: Sequence[Hit]) -> bool:
+    """Whether the question and a passage that may answer are in one language, so that its words must be found.
+
+    Where the question is about one kind of machine, or one machine, its manual may be in the other language while
+    passages of other machines and records of faults are not: they do not count then.
+    """
+    about = [hit for hit in top if hit.chunk.kind is not ChunkKind.FAULT_REPORT]
+    if understanding.subject is not None and understanding.subject.known:
+        subject = understanding.subject
+        about = [hit for hit in about if is_of(subject, hit.chunk)]
+    return any(is_chinese(hit.chunk.text) == (understanding.language == "zh") for hit in about or top)
+
+
 def _bag(hit: Hit) -> set[str]:
-    return set(tokens(_everything(hit)))
+    return words_in(_everything(hit))
 
 
-def _coverage(weights: dict[str, float], bag: set[str]) -> float:
+def _coverage(weights: dict[str, float], bag: set[str], others: Sequence[OtherWords]) -> float:
     total = sum(weights.values())
-    return sum(weight for term, weight in weights.items() if term in bag) / total if total else 0.0
+    otherwise = said_otherwise(others, bag)
+    held = sum(w * (1.0 if term in bag else SAYS) for term, w in weights.items() if term in bag | otherwise)
+    return held / total if total else 0.0
 
 
 def _missing_numbers(understanding: Understanding, top: Sequence[Hit]) -> float:

@@ -10,6 +10,7 @@ is than the second tells more than their order.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -18,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from copilot.kinds import is_of_another, speaks_of
+from copilot.synonyms import SAYS, other_words
 from copilot.types import Subject, Understanding
-from indexer.analysis import is_chinese, question_tokens, tokens
+from indexer.analysis import holds_chinese, is_chinese, question_tokens, tokens
 from indexer.chunk import is_heading_alone
 from indexer.lexical_index import top
 from indexer.protocols import Embedder
@@ -27,6 +29,7 @@ from indexer.store import Index
 from indexer.types import Chunk, ChunkKind, CodeMatch, DocumentKind, Hit, Stage
 from indexer.windows import with_parts
 
+_BESIDE_A_KIND = r"(?:\b(?:of|on|in|at|for|from|to|with|by) )?(?:\b(?:the|our|my|this|that|a|an) )?{}(?:['’]?s\b)?的?"
 # BM25 of the best hit against the summed IDF of the question, from which words have their full say. Questions on a manual
 # of their own language mostly reach 0.5; in Chinese, where many pairs of characters belong to no word, 0.2.
 ENOUGH, ENOUGH_CHINESE = 0.4, 0.2
@@ -70,7 +73,8 @@ class HybridRetriever:
         """Up to k hits for an understood question; its route's plan weighs the collections against each other."""
         weights = {kind: understanding.plan.weights.get(kind.value, 1.0) for kind in DocumentKind}
         machine = understanding.machine if understanding.machine_known else None
-        found = self._search(understanding.text, k, machine, understanding.codes, weights, understanding.subject)
+        terms = frozenset(understanding.terms) if understanding.language == "zh" else frozenset()
+        found = self._search(understanding.text, k, machine, understanding.codes, weights, understanding.subject, terms)
         return self._of_section_first(found, understanding.section)
 
     def _of_section_first(self, hits: list[Hit], section: tuple[str, int] | None) -> list[Hit]:
@@ -111,10 +115,11 @@ class HybridRetriever:
         codes: Sequence[CodeMatch],
         weights: Mapping[DocumentKind, float],
         subject: Subject | None = None,
+        terms: frozenset[str] = frozenset(),
     ) -> list[Hit]:
         found = self._code_hits(codes)[: min(k, self._settings.code_hits)]
         taken = {chunk.id for chunk, _ in found}
-        for chunk, score in self._fused(question, k + len(taken), machine, weights, subject):
+        for chunk, score in self._fused(question, k + len(taken), machine, weights, subject, terms):
             if len(found) >= k:
                 break
             if chunk.id not in taken:
@@ -144,16 +149,22 @@ class HybridRetriever:
         machine: str | None,
         weights: Mapping[DocumentKind, float],
         subject: Subject | None = None,
+        terms: frozenset[str] = frozenset(),
     ) -> list[tuple[Chunk, float]]:
-        """(chunk, score in 0..1) of the fusion, best first."""
+        """(chunk, score in 0..1) of the fusion, best first. Of the question's tokens only the `terms` are searched, if any.
+
+        Pairs of characters of 多长时间换一次 are everywhere and say nothing of the part.
+        """
         settings = self._settings
         kinds = [k for k in ChunkKind if weights.get(_collection(k), 1.0) > 0]
         allowed = self._index.allowed(machine, kinds if len(kinds) < len(ChunkKind) else None)
         of_subject = self._of_subject(subject)
         if subject is not None and of_subject is not None:
             allowed = self._without_others(allowed, subject, of_subject)
+        question = _about_the_machine_asked(question, subject)
         words = question_tokens(question)[: settings.max_question_tokens]
-        lexical = self._index.lexical.scores(words)
+        words = [word for word in words if word in terms] or words
+        lexical = self._index.lexical.scores(words) + self._otherwise(question, words)
         vector = self._embedder.embed_questions([question])
         _, near = self._index.vectors.search(vector, settings.candidates, allowed)
         positions = np.array(
@@ -193,6 +204,32 @@ class HybridRetriever:
             )
         return [(chunk, value) for chunk, value, _ in sorted(found, key=lambda row: (-row[1], positions[row[2]]))[:k]]
 
+    def _otherwise(self, question: str, words: Sequence[str]) -> npt.NDArray[np.float32]:
+        """What each chunk's BM25 score gains by holding words of the question in other words, see `copilot.synonyms`.
+
+        At most what the question's own words would give, by the share that other words are worth; nothing twice.
+        """
+        lexical = self._index.lexical
+        gain = np.zeros(len(lexical), dtype=np.float32)
+        best: dict[frozenset[str], npt.NDArray[np.float32]] = {}
+        chinese = is_chinese(question)
+        for other in other_words(question):
+            said = other.said & set(words)
+            if (
+                not said
+                or any(map(holds_chinese, other.tokens)) != chinese
+                or not all(map(lexical.contains, other.tokens))
+            ):
+                continue
+            parts = [lexical.scores([token]) for token in other.tokens]
+            whole = sum(map(lexical.idf, other.tokens))
+            scale = min(1.0, sum(map(lexical.idf, said)) / whole) if whole > 0 else 0.0
+            found = np.where(np.all([part > 0 for part in parts], axis=0), scale * np.sum(parts, axis=0), 0)
+            best[said] = np.maximum(best.get(said, gain), found.astype(np.float32))
+        for said, found in best.items():
+            gain = gain + SAYS * np.maximum(0, found - lexical.scores(sorted(said)))
+        return gain.astype(np.float32)
+
     def _of_subject(self, subject: Subject | None) -> npt.NDArray[np.int64] | None:
         """Positions that belong to the kind of machine a question names; None when it names none that there is."""
         if subject is None or not subject.known:
@@ -229,6 +266,19 @@ class HybridRetriever:
         lexical = self._index.lexical
         whole = sum(float(lexical.idf(word)) for word in dict.fromkeys(words))
         return min(1.0, best / (enough * whole)) ** 2 if whole > 0 else 0.0
+
+
+def _about_the_machine_asked(question: str, subject: Subject | None) -> str:
+    """A question without the words for the kind of machine whose passages go first anyway.
+
+    They would find what names the machine: its introduction, for want of the part asked about. What is left must be enough.
+    """
+    if subject is None or not subject.known:
+        return question
+    left = question
+    for word in sorted(subject.words, key=len, reverse=True):
+        left = re.sub(_BESIDE_A_KIND.format(re.escape(word)), " ", left, flags=re.IGNORECASE)
+    return " ".join(left.split()) if len(question_tokens(left)) > 1 and len(left) < len(question) else question
 
 
 def _fuse(

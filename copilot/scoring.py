@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 
 from copilot.protocols import Rarity
 from copilot.sentences import Unit, UnitKind, split
+from copilot.synonyms import SAYS, actions_in, said_otherwise, words_in
 from copilot.table_values import Cell, is_record, record_cells, row_cells
+from copilot.things import count_in, counts_things, thing_asked
 from copilot.types import Understanding
 from copilot.units import asks_for_value, dimensions_asked, has_number, names_of, quantities, states_interval
 from finetune.types import AnswerForm
@@ -66,6 +68,9 @@ _HELPS = re.compile(
 """The columns of a table of faults: what a row of it says is what to do about a symptom."""
 _FAULT_ROW = 0.2
 _LABEL_SAYS = 0.3
+_SAME_WORK, _OTHER_WORK = 0.15, 0.2
+_NAMES_THING = 0.3  # a row that names the grease asked for
+_COUNTED = 0.2
 _MEANING_UNITS = 14
 _READ = 0.3  # what a unit gains in which the reader is certain to see the answer
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", ")", "”", "…")
@@ -158,7 +163,10 @@ class UnitScorer:
         form = understanding.form
         self._wants_code = bool(_ASKS_CODE.search(understanding.text))
         self._records: dict[str, list[Cell]] = {}
-        self._wants_interval = form is AnswerForm.INTERVALS
+        self._actions = actions_in(understanding.text)
+        self._thing = thing_asked(understanding.text)
+        self._counts = counts_things(understanding.text)
+        self._wants_interval = form is AnswerForm.INTERVALS and self._thing is None
         self._wants_value = wants_value(understanding)
         self._quantity_words = {
             dimension: {token for word in words for token in question_tokens(word)}
@@ -175,7 +183,7 @@ class UnitScorer:
                 if unit.kind is not UnitKind.HEADER and any(map(str.isalnum, unit.text))
             )
         weights = term_weights(self._understanding.terms, (candidate.unit.text for candidate in found), self._rarity)
-        bags = [set(tokens(self._said(candidate))) for candidate in found]
+        bags = [words_in(self._said(candidate)) for candidate in found]
         scored = [self._lexical(candidate, place, found, bags, weights) for place, candidate in enumerate(found)]
         scored.sort(key=lambda candidate: -candidate.score)
         return _add_reading(self._add_meaning(scored))
@@ -195,23 +203,29 @@ class UnitScorer:
             if 0 <= other < len(found) and found[other].hit is candidate.hit:
                 around |= bags[other]
         labels = " ".join(cell.label for cell in self._cells(candidate))
-        context = set(tokens(" ".join((*candidate.chunk.heading[-2:], labels))))
+        context = words_in(" ".join((*candidate.chunk.heading[-2:], labels)))
         if self._wants_value:  # "54 Hz" says that it is a frequency
             context |= self._words_of_quantities(candidate)
         title = set(tokens(f"{candidate.chunk.source.title} {' '.join(candidate.chunk.heading[:-2])}"))
-        overlap = sum(weight for term, weight in weights.items() if term in own) / total
+        others = self._understanding.others
+        as_own, as_context = said_otherwise(others, own), said_otherwise(others, own | context)
+        overlap = sum(w * (1.0 if term in own else SAYS) for term, w in weights.items() if term in own | as_own) / total
         score = 0.0
         for term, weight in weights.items():
             if term in own:
                 score += weight
+            elif term in as_own:
+                score += SAYS * weight
             elif term in context:
                 score += 0.6 * weight
+            elif term in as_context:
+                score += 0.6 * SAYS * weight
             elif term in around:
                 score += 0.25 * weight
             elif term in title:
                 score += 0.2 * weight
         score = score / total + 0.3 / (1 + candidate.hit.rank)
-        met = frozenset(term for term in weights if term in own or term in context or term in title)
+        met = frozenset(term for term in weights if term in own | as_own | context | as_context | title)
         score += self._bonus(candidate, bool(overlap))
         return replace(candidate, score=score, overlap=overlap, met=met, has_value=self._has_value(candidate))
 
@@ -223,6 +237,8 @@ class UnitScorer:
     def _has_value(self, candidate: Candidate) -> bool:
         cells = self._cells(candidate)
         text = " ; ".join(cell.value for cell in cells) if cells else candidate.unit.text
+        if self._counts:
+            return count_in(candidate.unit.text, cells) > 0
         if self._dimensions:
             return any(quantity.dimension in self._dimensions for quantity in quantities(text))
         return has_number(text)
@@ -236,7 +252,11 @@ class UnitScorer:
     def _bonus(self, candidate: Candidate, overlaps: bool) -> float:
         text, bonus = candidate.unit.text, 0.0
         cells = self._cells(candidate)
-        bonus += _LABEL_SAYS * self._named_by(cells)
+        bonus += _LABEL_SAYS * self._named_by(cells) + self._does_what_is_asked(cells)
+        if self._thing is not None and self._thing.is_in(cells):
+            bonus += _NAMES_THING
+        if self._counts:
+            bonus += _COUNTED * count_in(text, cells)
         if self._wants_code and any(_CODE_CELL.fullmatch(cell.text.strip()) for cell in cells):
             bonus += 0.3
         if self._understanding.form is AnswerForm.CAUSES and any(_HELPS.search(cell.label) for cell in cells):
@@ -247,7 +267,8 @@ class UnitScorer:
                 bonus += 0.5
             elif found or has_number(text):
                 bonus += 0.15 if not self._dimensions else 0.05
-        if self._wants_interval and states_interval(text):
+        told = " ; ".join(f"{cell.label}: {cell.text}" for cell in cells if cell.text.strip(" -–—")) or text
+        if self._wants_interval and states_interval(told):
             bonus += 0.35
         words = set(tokens(text))
         length = len(words)
@@ -277,10 +298,19 @@ class UnitScorer:
         best = 0.0
         for cell in cells:
             words = {token for token in question_tokens(cell.text) if token not in GENERIC and not token.isdigit()}
-            shared = len(words & asked)
+            there = words_in(cell.text)
+            otherwise = set().union(*(other.tokens for other in self._understanding.others if other.held <= there))
+            shared = len(words & (asked | otherwise))
             if len(words) > 1 and shared:
                 best = max(best, (shared / len(words)) * min(1.0, 2 * shared / max(1, len(asked))))
         return best
+
+    def _does_what_is_asked(self, cells: Sequence[Cell]) -> float:
+        """What a row gains for the work asked for (replacing), and loses where it is about other work only (cleaning)."""
+        if not cells or not self._actions or self._understanding.form is AnswerForm.CAUSES:
+            return 0.0
+        told = actions_in(" ; ".join(cell.text for cell in cells))
+        return 0.0 if not told else _SAME_WORK if told & self._actions else -_OTHER_WORK
 
     def _add_meaning(self, scored: list[Candidate]) -> list[Candidate]:
         """Add the cosine of the question to the best units; some of each good hit, so that a paraphrase has a chance."""

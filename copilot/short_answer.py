@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from copilot.conditions import Conditions, stretches
 from copilot.scoring import GENERIC, wants_value
+from copilot.synonyms import said_otherwise, words_in
 from copilot.table_rows import Row, rows_of, value_cell
 from copilot.table_values import Cell
+from copilot.things import counts_things, thing_asked
 from copilot.types import Citation, Understanding
 from copilot.units import (
     asks_for_interval,
@@ -26,7 +29,7 @@ from copilot.units import (
 )
 from copilot.yes_no import asks_yes_or_no, yes_or_no
 from finetune.types import AnswerForm
-from indexer.analysis import question_tokens, tokens
+from indexer.analysis import question_tokens
 from indexer.types import Chunk, ChunkKind, Hit
 
 SURE = 0.5
@@ -79,11 +82,18 @@ def _of_rows(understanding: Understanding, rows: Sequence[Row]) -> str:
     interval = asks_for_interval(understanding.text) or (
         understanding.form is AnswerForm.INTERVALS and not wants_value(understanding)
     )
-    number = interval or wants_value(understanding) or asks_for_value(understanding.text)
+    thing = thing_asked(understanding.text)
+    number = thing is None and (interval or wants_value(understanding) or asks_for_value(understanding.text))
 
-    def wanted(cell: Cell) -> float:
+    counted = counts_things(understanding.text)
+
+    def wanted(row: Row, cell: Cell) -> float:
         if any(stretch.holds(given) for stretch in stretches(cell.value) for given in question.stretches):
             return 0.0  # the condition, not what holds under it
+        if counted and cell is row.cells[0]:
+            return 0.0
+        if thing is not None:
+            return 1.0 if thing.is_named_by(cell) else 0.0
         found = {quantity.dimension for quantity in quantities(cell.value)}
         if not interval and "time" not in asked and states_interval(cell.value):
             return 0.0
@@ -96,10 +106,10 @@ def _of_rows(understanding: Understanding, rows: Sequence[Row]) -> str:
         named = set(question_tokens(cell.label))
         return 0.5 if not number and named and named <= question.words and _CALLED.search(understanding.text) else 0.0
 
-    answering = [row for row in rows if any(wanted(cell) > 0 for cell in row.cells if cell.text)]
+    answering = [row for row in rows if any(wanted(row, cell) > 0 for cell in row.cells if cell.text)]
     if len(answering) != 1 or not _speaks_of(understanding, answering[0]):
         return ""
-    cell = value_cell(answering[0], question, wanted)
+    cell = value_cell(answering[0], question, partial(wanted, answering[0]))
     return "" if cell is None else cell.value
 
 
@@ -109,12 +119,13 @@ def _speaks_of(understanding: Understanding, row: Row) -> bool:
     source = chunk.source
     cells = [*row.inherited, *row.cells]
     around = (*chunk.heading, source.title, source.machine or "", *(f"{cell.label} {cell.value}" for cell in cells))
-    there = set(tokens(" ; ".join(around)))
+    there = words_in(" ; ".join(around))
     kinds = {quantity.dimension for cell in cells for quantity in quantities(cell.value)}
     for kind, words in names_of(understanding.text).items():
         if kind in kinds:
             there.update(token for word in words for token in question_tokens(word))
     terms = [term for term in understanding.terms if term not in GENERIC and (len(term) > 1 or term.isascii())]
+    there |= said_otherwise(understanding.others, there)
     met = sum(term in there for term in terms)
     return met > (_SHARE_CHINESE if understanding.language == "zh" else _SHARE) * len(terms)
 

@@ -129,7 +129,11 @@ def value_cell(row: Row, question: Conditions, wanted: Callable[[Cell], float]) 
     """
     scored = [(cell, wanted(cell)) for cell in row.cells if cell.text]
     ranked = sorted(
-        ((len(question.met_by([cell.label])), score, place) for place, (cell, score) in enumerate(scored) if score > 0),
+        (
+            (len(question.met_by([cell.label], work=False)), score, place)
+            for place, (cell, score) in enumerate(scored)
+            if score > 0
+        ),
         reverse=True,
     )
     if not ranked or (len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from copilot.period import Period
+from copilot.synonyms import OtherWords
 from finetune.types import AnswerForm, RetrievalPlan, RouteDecision
 from indexer.types import CodeMatch, Hit, Source
 
@@ -131,6 +132,8 @@ class Understanding:
     """(document_id, section) that the answer before it came from, for a question that asks more of the same thing."""
     period: Period | None = None
     """The period of time it names, as days; what a question about the past is limited to."""
+    others: tuple[OtherWords, ...] = ()
+    """Other words for some of its terms, see `copilot.synonyms`."""
 
     @property
     def about(self) -> str | None:

@@ -15,6 +15,8 @@ from copilot.period import Period, find_period
 from copilot.protocols import Knowledge, Rewriter
 from copilot.safety import asks_to_defeat
 from copilot.start_checks import asks_what_to_check_before_start, in_words_of_manuals
+from copilot.synonyms import other_words, words_for_work
+from copilot.things import thing_asked
 from copilot.types import Question, Subject, Understanding
 from copilot.units import asks_for_interval, asks_for_value, dimensions_asked
 from finetune.protocols import Router
@@ -92,6 +94,10 @@ class Understander:
         period = find_period(text, self._today())
         if _counts_the_past(text, period) and self._knowledge.fault_reports.total():
             decision = self._of_form(AnswerForm.HISTORY, decision)
+        if self._plan(decision)[1] is AnswerForm.INTERVALS and thing_asked(text) and not _HOW_OFTEN.search(text):
+            decision = self._of_form(AnswerForm.VALUE, decision)  # which grease, not when
+        if self._plan(decision)[1] is AnswerForm.WARNINGS and (form := _not_about_safety(text)) is not None:
+            decision = self._of_form(form, decision)
         if checks and not is_chinese(text):  # Chinese manuals have such checks in tables as often as in steps
             decision = self._of_form(AnswerForm.STEPS, decision)
         plan, form, sure = self._plan(decision)
@@ -122,6 +128,7 @@ class Understander:
             follows=resolved.follows is not None,
             subject=subject,
             period=period,
+            others=(*other_words(text), *words_for_work(text)),
             section=resolved.follows.section if more and resolved.follows is not None else None,
         )
 
@@ -331,6 +338,22 @@ _FRAME = re.compile(
 _HOW_OFTEN = re.compile(
     r"\bhow (?:often|frequently)\b|\bintervals?\b|多久\S{0,4}[一1]次|多长时间\S{0,4}一次|间隔|周期", re.IGNORECASE
 )
+
+
+_SAFETY = re.compile(
+    r"\b(?:safe\w*|danger\w*|hazard\w*|risks?|precautions?|protect\w*|ppe|wear|allowed|permitted|may i|can i|lock(?:ed)?[- ]?out|tag-?out|"
+    r"loto|injur\w*|burn\w*|burnt|shock|fire|eyes?|skin)\b|安全|危险|风险|注意|防护|劳保|允许|能不能|可以|可否|上锁|挂牌|伤|触电|火|中毒|眼|皮肤|急救",
+    re.IGNORECASE,
+)
+_HOW_TO = re.compile(r"\bhow (?:do|to|can|should|must) |怎么(?!办|处理|回事)|怎样|如何(?!处理)|步骤", re.IGNORECASE)
+_TROUBLE = re.compile(r"怎么办|怎么处理|如何处理|怎么回事|什么原因|为什么|为何")
+
+
+def _not_about_safety(text: str) -> AnswerForm | None:
+    """The form of a question that is about a protective device or something hot, not about safety; None when it is."""
+    if _SAFETY.search(text):
+        return None
+    return AnswerForm.STEPS if _HOW_TO.search(text) else AnswerForm.CAUSES if _TROUBLE.search(text) else None
 
 
 def _form_asked(text: str) -> AnswerForm | None:

@@ -14,11 +14,12 @@ from copilot.scoring import Candidate, starts_with_pronoun, wants_value
 from copilot.sentences import Unit, UnitKind, split
 from copilot.table_rows import Row, fitting, row_at, same_table
 from copilot.table_values import is_record
+from copilot.things import counts_things
 from copilot.types import Piece, Understanding
-from copilot.units import asks_for_value
+from copilot.units import asks_for_value, has_number, names_of, quantities, states_interval
 from copilot.wording import say
 from finetune.types import AnswerForm
-from indexer.analysis import fold, tokens
+from indexer.analysis import fold, question_tokens, tokens
 from indexer.safety_notes import warning_signal
 from indexer.types import Chunk, ChunkKind
 
@@ -32,6 +33,9 @@ _LIMITS: dict[AnswerForm, tuple[int, float]] = {  # units at most, and the share
     AnswerForm.STEPS: (4, 0.6),
 }
 _DEFAULT_LIMIT = (3, 0.8)
+_GOOD = 0.6  # share of the best score from which a candidate bears on the question
+# Kinds of quantity whose words mean nothing else in a question; "long", "life", "load" and "supply" do.
+_PLAIN_KINDS = frozenset({"torque", "pressure", "temperature", "voltage", "frequency", "flow", "resistance", "sound"})
 # One place, quoted so that it can be followed: where its section is short, all of it; else with the lines that say what it
 # is about and how to get there, and what comes next up to a few lines. Three places, each cut to its best sentence, read
 # worse and were scored lower against answers by other hands. Lengths are words; two Chinese characters count as one.
@@ -55,8 +59,10 @@ def answer_passages(
         candidates = _prefer_rules(candidates, rows=asks_for_value(understanding.text))
     limit, share = _LIMITS[AnswerForm.VALUE] if wants_value(understanding) else _LIMITS.get(form, _DEFAULT_LIMIT)
     if wants_value(understanding):
-        candidates = _meeting_most(candidates, share)
+        candidates = _meeting_most(_of_the_kind_asked(understanding, candidates), share)
     chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
+    if form is AnswerForm.INTERVALS and not wants_value(understanding) and any(map(_is_due, chosen)):
+        chosen = [candidate for candidate in chosen if _is_due(candidate)]
     if form is AnswerForm.WARNINGS:
         chosen.sort(key=lambda candidate: candidate.chunk.kind is not ChunkKind.WARNING)
     if wants_value(understanding) or asks_for_value(understanding.text) or form is AnswerForm.INTERVALS:
@@ -71,6 +77,29 @@ def answer_passages(
         else:
             units = _in_context(understanding, chunk, mine)
             yield from quoter.units(chunk, units if form in _TERSE else _readable(chunk, units))
+
+
+def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates, none where the question asks for a kind of value (a flow, a count) that none of the good ones has.
+
+    A number of another kind beside the right words is the most dangerous answer there is.
+    """
+    counted = counts_things(understanding.text)
+    named = {kind: words for kind, words in names_of(understanding.text).items() if kind in _PLAIN_KINDS}
+    if not candidates or not (counted or named):
+        return list(candidates)
+    near = [candidate for candidate in candidates if candidate.score >= _GOOD * candidates[0].score]
+    if counted:
+        return [candidate for candidate in near if candidate.has_value]
+    said = {token for words in named.values() for word in words for token in question_tokens(word)}
+    held = any(one.has_value or (said & one.met and has_number(one.unit.text)) for one in near)
+    return list(candidates) if held else []
+
+
+def _is_due(candidate: Candidate) -> bool:
+    """Whether a unit says when something is due: what only speaks of the same part is no answer beside it."""
+    text = candidate.unit.text
+    return states_interval(text) or any(quantity.dimension == "time" for quantity in quantities(text))
 
 
 def _meeting_most(candidates: Sequence[Candidate], share: float) -> list[Candidate]:

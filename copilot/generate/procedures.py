@@ -10,8 +10,9 @@ from copilot.generate.quoting import Quoter
 from copilot.protocols import Knowledge, Rarity
 from copilot.scoring import Candidate, term_weights
 from copilot.sentences import Unit, UnitKind, split, step_number
+from copilot.synonyms import said_otherwise, words_in
 from copilot.types import Piece, Understanding
-from indexer.analysis import fold, tokens
+from indexer.analysis import fold
 from indexer.chinese import both_scripts
 from indexer.types import Chunk, ChunkKind
 
@@ -93,7 +94,8 @@ def _told_in_prose(
     best: Chunk | None = None
     highest = NAMED_BY_HEADING
     for chunk in chunks.values():
-        heading = set(tokens(chunk.heading[-1]))
+        heading = words_in(chunk.heading[-1])
+        heading |= said_otherwise(understanding.others, heading)
         named = sum(weight for term, weight in weights.items() if term in heading) / total if total else 0.0
         if named > highest:
             best, highest = chunk, named
@@ -121,8 +123,9 @@ def ranked_sections(
         if chunk.id in seen:
             continue
         seen.add(chunk.id)
-        heading = set(tokens(" ".join(chunk.heading[-2:])))
-        body = set(tokens(chunk.text))
+        heading, body = words_in(" ".join(chunk.heading[-2:])), words_in(chunk.text)
+        heading |= said_otherwise(understanding.others, heading)
+        body |= said_otherwise(understanding.others, body | heading)
         score = candidate.score + _HIT_SAYS * candidate.hit.score
         score += 0.6 * sum(weight for term, weight in weights.items() if term in heading) / total
         spoken_of = sum(weight for term, weight in weights.items() if term in body | heading) / total
@@ -206,7 +209,8 @@ def _best_list(understanding: Understanding, lists: Sequence[list[_Placed]]) -> 
     weights = term_weights(understanding.terms, (" ".join(unit.text for _, unit in list_) for list_ in lists))
 
     def score(list_: list[_Placed]) -> float:
-        bag = set(tokens(" ".join(unit.text for _, unit in list_)))
+        bag = words_in(" ".join(unit.text for _, unit in list_))
+        bag |= said_otherwise(understanding.others, bag)
         return sum(weight for term, weight in weights.items() if term in bag) + (0.1 if len(list_) > 1 else 0.0)
 
     return max(lists, key=score)

@@ -1,0 +1,135 @@
+"""Questions that ask which substance, part or tool, and how many of a thing: not an amount in some unit, not an interval.
+
+"Which grease for the linear guides?" is often taken for a question about maintenance, and the row of a lubrication table has the
+grease, its amount and the interval side by side. "How many blanks?" is not answered by 120 mm. Text in, text out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from copilot.table_values import Cell
+from copilot.units import quantities, states_interval
+from indexer.analysis import fold
+from indexer.chinese import both_scripts
+
+_THING = (
+    r"(?:oils?|grease|lubricants?|lube|fluids?|coolants?|refrigerants?|glues?|adhesives?|sealants?|solvents?|pastes?|gas|fuel|"
+    r"batter(?:y|ies)|fuses?|bulbs?|filters?|belts?|bearings?|seals?|o-rings?|hoses?|cables?|wrench(?:es)?|spanners?|sockets?|"
+    r"tools?|bolts?|screws?|nozzles?|cleaners?|cleaning agents?|detergents?|spare parts?|materials?|alloys?|steels?|wires?|films?)"
+)
+_NOT_OF = (
+    r"(?![\s-]+(?:interval|change|level|pressure|temp|quantity|amount|volume|capacity|flow|torque|tension|life|consumption|"
+    r"size is|number|speed|length|diameter|concentration))"
+)
+_WHICH = re.compile(
+    rf"\b(?:which|what)\s+(?:(?:is|are)\s+the\s+(?:right|correct|recommended|specified|proper)\s+)?"
+    rf"(?:(?:kind|type|sort|grade|brand|make|class|viscosity)s?\s+(?:of\s+)?)?(?:[a-z-]+\s+){{0,2}}?({_THING})\b{_NOT_OF}|"
+    rf"\b({_THING})\s+(?:type|grade|class|specification)\b",
+    re.IGNORECASE,
+)
+_WITH = re.compile(r"\b(?:with what|what\b.{1,60}\b(?:lubricated|greased|topped up|filled) with)\b", re.IGNORECASE)
+_THING_ZH = "润滑油脂|润滑脂|润滑油|液压油|齿轮油|黄油|油脂|机油|油|脂|冷却液|切削液|清洗剂|清洁剂|制冷剂|液|剂|胶|电池|保险丝|熔断器|滤芯|皮带|轴承|密封圈|工具|扳手|材料"
+_WHICH_ZH = re.compile(
+    rf"(?:什么|哪[一]?种|哪个|何种|啥)(?:牌号|型号|规格|类型|品牌|样)?的?[\u3400-\u9fff]{{0,2}}?({_THING_ZH})(?![位压温量管泵缸箱路度])|"
+    rf"({_THING_ZH})的?(?:牌号|标号|型号|品牌|种类)(?:是|用)?(?:什么|哪|多少|啥)"
+)
+_LUBRICANTS = ("oil", "grease", "lubricant", "paste", "油", "脂", "油脂", "润滑剂")
+_LUBRICANT = re.compile(r"oils?|grease|lubricants?|lube|.*[油脂]")
+_HOW_MANY = re.compile(
+    r"\bhow many\s+(?P<thing>(?:(?!may\b|can\b|do\b|does\b|did\b|are\b|is\b|should\b|must\b|have\b|has\b|will\b|fit\b|go\b|in\b|on\b|of\b|per\b)[\w-]+\s*){1,4})|"
+    r"(?:多少|几)(?P<zh>[个片块条只把台根颗张层件组套支])",
+    re.IGNORECASE,
+)
+_PIECES = re.compile(
+    both_scripts(
+        r"\d\s*(?:pieces|pcs|parts|items|units|places|positions|pairs|sheets|layers|[个片块条只把台根颗张层件组套支])"
+    ),
+    re.IGNORECASE,
+)
+_NUMBER_WORD = re.compile(
+    both_scripts(
+        r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b|"
+        r"[一二两三四五六七八九十]+[个片块条只把台根颗张层件组套支]"
+    ),
+    re.IGNORECASE,
+)
+_PLAIN_NUMBER = re.compile(r"(?<![\w.,-])\d{1,6}(?![\w-]|[.,]\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What a question asks the name of: its words, any of which may be the head of the answer ("oil" of "gear oil VG 220")."""
+
+    words: tuple[str, ...]
+
+    def is_named_by(self, cell: Cell) -> bool:
+        """Whether a cell is the name of such a thing: in a column for them, or with its word as its head, and no work or interval."""
+        text = fold(cell.text).strip()
+        if not text.strip(" -–—") or states_interval(text):
+            return False
+        return bool(_head(self.words).search(fold(cell.label))) or bool(_head(self.words).search(text))
+
+    def is_in(self, cells: Sequence[Cell]) -> bool:
+        """Whether a row names one, besides what the row is about: its first cell."""
+        return any(self.is_named_by(cell) for cell in cells[1:])
+
+
+@lru_cache(maxsize=64)
+def _head(words: tuple[str, ...]) -> re.Pattern[str]:
+    """A word at the end of its phrase, or with a designation behind it ("grease NLGI 2"); not "grease the pins", 油过滤器."""
+    latin = "|".join(re.escape(word) for word in words if word.isascii())
+    han = "|".join(re.escape(word) for word in words if not word.isascii())
+    parts = []
+    if latin:
+        parts.append(rf"^(?:[a-z-]+\s+){{0,4}}(?:{latin})s?(?=$|\s*[,;(（]|\s+(?:[a-z]+\s+)?\S*\d)")
+    if han:
+        parts.append(rf"(?:{han})(?![\u3400-\u9fff])")
+    return re.compile("|".join(parts))
+
+
+@lru_cache(maxsize=256)
+def thing_asked(question: str) -> Thing | None:
+    """The thing that a question asks the name of; None when it asks for none.
+
+    >>> thing_asked("Which fuse protects the pump?"), thing_asked("What oil pressure is normal?")
+    (Thing(words=('fuse',)), None)
+    """
+    found = _WHICH.search(question) or _WHICH_ZH.search(question)
+    if found is None:
+        return Thing(_LUBRICANTS) if _WITH.search(question) else None
+    named = fold(next(part for part in found.groups() if part))
+    if _LUBRICANT.fullmatch(named):
+        return Thing(_LUBRICANTS)
+    return Thing((re.sub(r"ies$", "y", named) if named.endswith("ies") else re.sub(r"(?<=[^s])s$", "", named),))
+
+
+def counts_things(question: str) -> bool:
+    """Whether a question asks how many of a thing, so that a plain number answers.
+
+    >>> counts_things("How many blanks may I put in?"), counts_things("How many bar at the inlet?"), counts_things("要几个吸盘")
+    (True, False, True)
+    """
+    found = _HOW_MANY.search(question)
+    if found is None:
+        return False
+    return bool(found["zh"]) or not quantities(f"1 {found['thing'].split()[0]}")
+
+
+def count_in(text: str, cells: Sequence[Cell] = ()) -> float:
+    """How well a text answers how many: 1 with a number of pieces, 0.5 with a plain number, -1 with neither.
+
+    Of a row all cells but the first count, which is what the row is about (station 10).
+    """
+    if cells:
+        text = " ; ".join(cell.value for cell in cells[1:])
+    if _PIECES.search(text):
+        return 1.0
+    rest = list(text)
+    for quantity in quantities(text):
+        rest[quantity.start : quantity.end] = " " * (quantity.end - quantity.start)
+    body = re.sub(r"^\s*\d{1,2}[.)]\s", " ", "".join(rest))  # the number of a step counts nothing
+    return 0.5 if _PLAIN_NUMBER.search(body) or _NUMBER_WORD.search(body) else -1.0
