@@ -24,6 +24,7 @@ from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan
 from indexer.types import Chunk, ChunkKind, Hit
 
 _NEAREST = 3
+_SPOKEN_OF = 0.4  # share of a question's words in one passage from which the documents speak of its thing
 
 
 class Copilot:
@@ -150,7 +151,9 @@ class Copilot:
             return AnswerStatus.REFUSED_UNSAFE
         if not understanding.machine_known or evidence.score < self._judge.threshold:
             outside = (
-                understanding.sure and understanding.route.route == OUT_OF_SCOPE and not _of_a_plant(understanding)
+                understanding.sure
+                and understanding.route.route == OUT_OF_SCOPE
+                and not _of_a_plant(understanding, evidence)
             )
             return AnswerStatus.OUT_OF_SCOPE if outside else AnswerStatus.NO_EVIDENCE
         return AnswerStatus.ANSWERED
@@ -222,11 +225,15 @@ class Copilot:
         return {chunk_id: chunk for chunk_id, chunk in found if chunk is not None}
 
 
-def _of_a_plant(understanding: Understanding) -> bool:
-    """Whether a question names a machine, a kind of machine, a part or a code: then it is about the plant, answered or not."""
+def _of_a_plant(understanding: Understanding, evidence: Evidence) -> bool:
+    """Whether a question names a machine, a kind of machine, a part or a code: then it is about the plant, answered or not.
+
+    So it is where the price or maker of something is asked for that the documents do speak of.
+    """
     named = understanding.machine is not None and understanding.question.machine is None and not understanding.follows
     kind = understanding.subject is not None or bool(understanding.unknown_codes)
-    return named or kind or bool(parts_named(understanding.text))
+    traded = bool(evidence.parts.get("trade")) and evidence.parts.get("coverage", 0.0) >= _SPOKEN_OF
+    return named or kind or traded or bool(parts_named(understanding.text))
 
 
 def _rests_on(hits: Sequence[Hit], citations: Sequence[Citation]) -> tuple[Hit, ...]:

@@ -22,6 +22,7 @@ from copilot.synonyms import SAYS, OtherWords, said_otherwise, words_in
 from copilot.types import Evidence, Subject, Understanding
 from finetune.types import AnswerForm
 from indexer.analysis import fold, is_chinese, stem, tokens
+from indexer.chinese import both_scripts
 from indexer.chunk import embedding_text
 from indexer.protocols import Embedder, FloatMatrix
 from indexer.types import ChunkKind, Hit, Stage
@@ -38,6 +39,14 @@ _UNHELD = 0.999  # rarity from which no passage holds a word
 _PROPER = re.compile(r"(?<![.!?。]\s)(?<!^)\b[A-Z][a-z]{2,}\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # The last characters of Chinese words for equipment: one that no hit holds names a thing that is not in the plant.
+_TRADE = tuple(
+    re.compile(both_scripts(words), re.IGNORECASE)
+    for words in (
+        r"\b(?:prices?|costs?|expensive)\b|价格|价钱|多少钱|报价|[€$￥]\s?\d",
+        r"\b(?:suppliers?|vendors?|manufacturers?|manufactured by|makers?|made by|who makes|sold by|who sells)\b|供应商|供货商|厂家|制造商|厂商|生产商",
+        r"\b(?:tele)?phone (?:number|no)\b|\btel\b|\bhotline\b|\be-?mail\b|电话|热线|邮箱",
+    )
+)
 _EQUIPMENT = frozenset("塔炉窑泵阀罐釜桶箱柜仪梯车吊缸轴轮链筛磨钻锯床钳钩辊")
 _SURELY_MEANT = 0.8  # meaning from which a passage in the other language is about that thing all the same
 # Words of questions that documents seldom repeat: their absence says nothing.
@@ -148,6 +157,8 @@ class EvidenceJudge:
             and coverage > 0.3
             and coverages.index(coverage) == cosines.index(max(cosines))
         )
+        if understanding.form is not AnswerForm.HISTORY and _trade_asked(understanding.text, hits):
+            return Evidence(0.0, {"trade": 1.0, "coverage": coverage}, missing)
         unknown = self._unknown_names(understanding, missing) if same_language else 0.0
         if meaning < _SURELY_MEANT and any(term in _EQUIPMENT for term in missing) and same_language:
             unknown = 1.0
@@ -156,7 +167,7 @@ class EvidenceJudge:
         if not same_language and meaning < _SURELY_MEANT:
             unknown = max(unknown, self._missing_parts(understanding, hits))
         if same_language and meaning < _SURELY_MEANT:
-            unknown = max(unknown, self._parts_nobody_names(understanding, missing))
+            unknown = max(unknown, self._parts_nobody_names(understanding, hits, bags))
         numbers = _missing_numbers(understanding, top) if same_language else 0.0
         score += 0.05 * agree - 0.25 * unknown - 0.2 * numbers
         parts = {
@@ -203,10 +214,20 @@ class EvidenceJudge:
         named = _parts(understanding)
         return len(parts_missing(named, [_everything(hit) for hit in hits])) / len(named) if named else 0.0
 
-    def _parts_nobody_names(self, understanding: Understanding, missing: Sequence[str]) -> float:
-        """Share of the machine parts in a question, 0..1, for which no hit has a word: the gearbox of a press without one."""
+    def _parts_nobody_names(self, understanding: Understanding, hits: Sequence[Hit], bags: Sequence[set[str]]) -> float:
+        """Share of the machine parts in a question, 0..1, for which no hit has a word: the gearbox of a press without one.
+
+        Where a value or an interval is asked for, a record of a fault that mentions such a part does not count.
+        """
         named = _parts(understanding)
-        lacking = [part for part in named if _head_word(part) <= set(missing)]
+        recorded = understanding.form in (AnswerForm.VALUE, AnswerForm.INTERVALS)
+        manuals = [
+            bag
+            for hit, bag in zip(hits, bags, strict=True)
+            if not recorded or hit.chunk.kind is not ChunkKind.FAULT_REPORT
+        ]
+        there = set().union(*manuals, *(said_otherwise(understanding.others, bag) for bag in manuals))
+        lacking = [part for part in named if not _head_word(part) & there]
         return len(lacking) / len(named) if named else 0.0
 
     def _is_unheard_of(self, subject: Subject, hits: Sequence[Hit]) -> bool:
@@ -222,6 +243,16 @@ class EvidenceJudge:
         else:
             names = [stem(fold(name)) for name in _PROPER.findall(understanding.text)]
         return sum(name in missing for name in names) / len(names) if names else 0.0
+
+
+def _trade_asked(question: str, hits: Sequence[Hit]) -> bool:
+    """Whether a question wants a price, a maker or a telephone number, and no passage of a manual speaks of one.
+
+    What a repair cost is no price, and a passage about the part says nothing of who sells it.
+    """
+    asked = [words for words in _TRADE if words.search(question)]
+    texts = [_everything(hit) for hit in hits if hit.chunk.kind is not ChunkKind.FAULT_REPORT]
+    return any(not any(words.search(text) for text in texts) for words in asked)
 
 
 def _parts(understanding: Understanding) -> dict[str, frozenset[str]]:
@@ -275,7 +306,25 @@ def _holds(code: str, hits: Sequence[Hit]) -> bool:
     """Whether a hit, its heading or its document's name holds a code, whatever its separators; "M8" is in "M8x20"."""
     pieces = re.findall(r"[^\W\d_]+|\d+", fold(code))
     pattern = re.compile(r"(?<![a-z0-9])" + r"[\W_]*".join(map(re.escape, pieces)) + r"(?!\d)")
-    return any(hit.stage is Stage.CODE or pattern.search(fold(_everything(hit))) for hit in hits)
+    return any(
+        hit.stage is Stage.CODE or pattern.search(text) or _in_a_range(pieces, text)
+        for hit in hits
+        for text in [fold(_everything(hit))]
+    )
+
+
+def _in_a_range(pieces: Sequence[str], text: str) -> bool:
+    """Whether a text names a range of codes that holds one: F3 of "fuses F1 to F6"."""
+    if len(pieces) != 2 or pieces[0].isdigit() or not pieces[1].isdigit():
+        return False
+    prefix = re.escape(pieces[0])
+    return any(
+        int(first) <= int(pieces[1]) <= int(last)
+        for first, last in re.findall(
+            rf"(?<![a-z0-9]){prefix}[\W_]?(\d{{1,4}})\s*(?:to|\.\.\.?|[-–—…~]|至|到)\s*{prefix}[\W_]?(\d{{1,4}})(?!\d)",
+            text,
+        )
+    )
 
 
 def _everything(hit: Hit) -> str:

@@ -98,6 +98,8 @@ class Understander:
             decision = self._of_form(AnswerForm.VALUE, decision)  # which grease, not when
         if self._plan(decision)[1] is AnswerForm.WARNINGS and (form := _not_about_safety(text)) is not None:
             decision = self._of_form(form, decision)
+        if _WHAT_TO_WEAR.search(text) and self._plan(decision)[1] is not AnswerForm.HISTORY:
+            decision = self._of_form(AnswerForm.WARNINGS, decision)
         if checks and not is_chinese(text):  # Chinese manuals have such checks in tables as often as in steps
             decision = self._of_form(AnswerForm.STEPS, decision)
         plan, form, sure = self._plan(decision)
@@ -343,6 +345,11 @@ _HOW_OFTEN = re.compile(
 _SAFETY = re.compile(
     r"\b(?:safe\w*|danger\w*|hazard\w*|risks?|precautions?|protect\w*|ppe|wear|allowed|permitted|may i|can i|lock(?:ed)?[- ]?out|tag-?out|"
     r"loto|injur\w*|burn\w*|burnt|shock|fire|eyes?|skin)\b|安全|危险|风险|注意|防护|劳保|允许|能不能|可以|可否|上锁|挂牌|伤|触电|火|中毒|眼|皮肤|急救",
+    re.IGNORECASE,
+)
+_WHAT_TO_WEAR = re.compile(
+    r"\b(?:what|which)\b.{0,30}\b(?:ppe|protective (?:equipment|clothing|gear)|safety (?:gear|equipment|shoes|glasses)|gloves)\b|"
+    r"\bwhat (?:must|should|do|have) (?:i|we|one|you) (?:to )?wear\b|(?:什么|哪些|啥)(?:劳保|防护用品|防护装备|手套)|(?:戴|穿|佩戴)(?:什么|哪些|啥)",
     re.IGNORECASE,
 )
 _HOW_TO = re.compile(r"\bhow (?:do|to|can|should|must) |怎么(?!办|处理|回事)|怎样|如何(?!处理)|步骤", re.IGNORECASE)

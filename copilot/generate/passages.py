@@ -10,13 +10,14 @@ from copilot.conditions import Conditions
 from copilot.generate.quoting import Quoter, plain, report_piece
 from copilot.protocols import Knowledge
 from copilot.safety import is_protection_rule, is_rule
-from copilot.scoring import Candidate, starts_with_pronoun, wants_value
+from copilot.scoring import GENERIC, Candidate, starts_with_pronoun, wants_value
 from copilot.sentences import Unit, UnitKind, split
-from copilot.table_rows import Row, fitting, row_at, same_table
+from copilot.synonyms import said_otherwise, words_in
+from copilot.table_rows import Row, fitting, row_at, rows_of, same_table
 from copilot.table_values import is_record
 from copilot.things import counts_things
 from copilot.types import Piece, Understanding
-from copilot.units import asks_for_value, has_number, names_of, quantities, states_interval
+from copilot.units import asks_for_interval, asks_for_value, has_number, names_of, quantities, states_interval
 from copilot.wording import say
 from finetune.types import AnswerForm
 from indexer.analysis import fold, question_tokens, tokens
@@ -33,6 +34,7 @@ _LIMITS: dict[AnswerForm, tuple[int, float]] = {  # units at most, and the share
     AnswerForm.STEPS: (4, 0.6),
 }
 _DEFAULT_LIMIT = (3, 0.8)
+_MOST_ROWS = 20  # of a whole table that is asked for by its name
 _GOOD = 0.6  # share of the best score from which a candidate bears on the question
 # Kinds of quantity whose words mean nothing else in a question; "long", "life", "load" and "supply" do.
 _PLAIN_KINDS = frozenset({"torque", "pressure", "temperature", "voltage", "frequency", "flow", "resistance", "sound"})
@@ -66,8 +68,9 @@ def answer_passages(
     if form is AnswerForm.WARNINGS:
         chosen.sort(key=lambda candidate: candidate.chunk.kind is not ChunkKind.WARNING)
     if wants_value(understanding) or asks_for_value(understanding.text) or form is AnswerForm.INTERVALS:
-        rows, chosen = _rows_asked_for(understanding, chosen, knowledge)
-        yield from _tables(understanding, rows, quoter)
+        whole = _whole_table(understanding, chosen, knowledge)
+        rows, chosen = ([whole], []) if whole else _rows_asked_for(understanding, chosen, knowledge)
+        yield from _tables(understanding, rows, quoter, ask=not whole)
     for chunk in dict.fromkeys(candidate.chunk for candidate in chosen):
         mine = [candidate for candidate in chosen if candidate.chunk is chunk]
         if chunk.kind is ChunkKind.FAULT_REPORT:
@@ -129,9 +132,28 @@ def _rows_asked_for(
     return tables, rest
 
 
-def _tables(understanding: Understanding, tables: Sequence[Sequence[Row]], quoter: Quoter) -> Iterator[Piece]:
+def _whole_table(understanding: Understanding, chosen: Sequence[Candidate], knowledge: Knowledge) -> list[Row]:
+    """All rows of the best row's table, where its title and columns hold all that is asked for: "the maintenance schedule"."""
+    row = row_at(chosen[0].chunk, chosen[0].unit.start) if chosen else None
+    if row is None or understanding.form is not AnswerForm.INTERVALS or asks_for_interval(understanding.text):
+        return []
+    title = words_in(" ; ".join((*row.chunk.heading[-2:], *(cell.label for cell in row.cells))))
+    title |= said_otherwise(understanding.others, title)
+    terms = {term for term in understanding.terms if term not in GENERIC and (len(term) > 1 or term.isascii())}
+    own = {token for cell in row.cells for token in tokens(cell.text)} - title
+    if not terms or not terms <= title or terms & own:
+        return []
+    section = knowledge.section(row.chunk.source.document_id, row.chunk.section)
+    rows = [other for chunk in section for other in rows_of(chunk) if same_table(other, row)]
+    return rows if len(rows) <= _MOST_ROWS else []
+
+
+def _tables(
+    understanding: Understanding, tables: Sequence[Sequence[Row]], quoter: Quoter, ask: bool = True
+) -> Iterator[Piece]:
+    """The rows; where several fit, under a line that has the reader `ask` which of them is meant."""
     for rows in tables:
-        if len(rows) > 1:
+        if len(rows) > 1 and ask:
             columns = say(understanding.language, "listed").join(_telling_columns(rows))
             key = "several_rows_by" if columns else "several_rows"
             yield quoter.frame(say(understanding.language, key, columns=columns))

@@ -53,7 +53,8 @@ def answer_procedure(
         parts = knowledge.section(chunk.source.document_id, chunk.section) or [chunk]
         steps = _best_list(understanding, _lists(parts))
         if not steps:
-            without = max(without, score)
+            if chunk.kind is not ChunkKind.TABLE:  # a row that speaks of it is no telling how
+                without = max(without, score)
             continue
         numbered = any(unit.kind is UnitKind.STEP for _, unit in steps)
         if score < (_CLEARLY if numbered else 1.0) * without:
