@@ -145,8 +145,8 @@ def _marked(understanding: Understanding, citations: Sequence[Citation], hits: S
             if not _within(begin, end, citation) or span.confidence <= best or _ACROSS.search(said):
                 continue
             found = {quantity.dimension for quantity in quantities(said)}
-            if asked and found and not found & asked:
-                continue  # a value, but of another kind
+            if asked and not found & asked and (found or any(map(str.isdigit, said))):
+                continue  # a value, but of another kind or of none
             best, text = span.confidence, " ".join(said.split())
     return text
 

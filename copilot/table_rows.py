@@ -136,8 +136,10 @@ def value_cell(row: Row, question: Conditions, wanted: Callable[[Cell], float]) 
         ),
         reverse=True,
     )
-    if not ranked or (len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]):
-        return None
+    blank = [cell.label for cell, _ in scored if not any(map(str.isalnum, cell.text))]  # "*", "-"
+    named = max((len(question.met_by([label], work=False)) for label in blank), default=0)
+    if not ranked or named > ranked[0][0] or (len(ranked) > 1 and ranked[0][:2] == ranked[1][:2]):
+        return None  # the column that is asked for has no value here: another's is none
     return scored[ranked[0][2]][0]
 
 

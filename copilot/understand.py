@@ -208,6 +208,11 @@ class Understander:
         named = found[0] if found else None
         mentioned = found[1] if found else ""
         if given and given.strip():
+            exactly = next((name for name in machines if fold(name) == fold(given.strip())), None)
+            if (
+                exactly is not None
+            ):  # a folder called "press" is a machine, too, where it is chosen and not only mentioned
+                return exactly, True, mentioned
             if (own := find_machine(given, machines)) is not None:
                 return own[0], True, mentioned
             return given.strip(), False, mentioned

@@ -134,7 +134,8 @@ def _rows_asked_for(
 
 def _whole_table(understanding: Understanding, chosen: Sequence[Candidate], knowledge: Knowledge) -> list[Row]:
     """All rows of the best row's table, where its title and columns hold all that is asked for: "the maintenance schedule"."""
-    row = row_at(chosen[0].chunk, chosen[0].unit.start) if chosen else None
+    found = (row_at(candidate.chunk, candidate.unit.start) for candidate in chosen)
+    row = next(filter(None, found), None)
     if row is None or understanding.form is not AnswerForm.INTERVALS or asks_for_interval(understanding.text):
         return []
     title = words_in(" ; ".join((*row.chunk.heading[-2:], *(cell.label for cell in row.cells))))

@@ -51,6 +51,24 @@ def test_a_defined_code_is_evidence_and_an_unknown_one_is_its_lack():
     assert judge("torque of M8 screws", hits("The torque of the screws M80 is 900 Nm.")).score == 0.0
 
 
+def test_a_code_within_a_range_is_held():
+    text = "Fuses F1 to F6 are slow 6.3 A."
+    assert judge("What is the rating of the slow fuse F3?", hits(text)).score > 0.0
+    assert judge("What is the rating of the slow fuse F9?", hits(text)).score == 0.0
+
+
+def test_a_price_is_not_taken_from_what_only_speaks_of_the_part():
+    assert judge("What does the drive belt cost?", hits("The drive belt drives the fan.")).score == 0.0
+    assert judge("What does the drive belt cost?", hits("The price of the drive belt is 30 EUR.")).score > 0.4
+
+
+def test_a_part_that_no_passage_names_counts_against():
+    with_part, without = "The oil of the gearbox is CLP 220.", "The oil of the tank is HLP 46."
+    question = "Which oil is in the gearbox?"
+    assert judge(question, hits(with_part)).parts["unknown_names"] == 0.0
+    assert judge(question, hits(without)).parts["unknown_names"] == 1.0
+
+
 def test_a_missing_number_and_an_unknown_name_count_against():
     text = "Connect the cable of the sensor to input 4."
     assert judge("sensor cable input 4", hits(text)).score > judge("sensor cable input 9", hits(text)).score

@@ -60,6 +60,18 @@ def test_an_unknown_given_machine_is_kept_and_marked(understand):
     assert (found.machine, found.machine_known) == ("Lathe 9", False)
 
 
+def test_a_machine_that_is_chosen_may_have_a_plain_name():
+    class Plant(FakeKnowledge):
+        def machines(self):
+            return ["press", "HY"]
+
+    routes = load_routes()
+    understander = Understander(Plant(), SeedRouter(routes), routes)
+    for given, spelled in (("press", "press"), ("hy", "HY")):
+        found = understander.understand(Question("How much oil?", given))
+        assert (found.machine, found.machine_known) == (spelled, True)
+
+
 def test_codes_are_looked_up_and_slips_suggested(understand):
     assert [match.entry.code for match in understand("what is e 207").codes] == ["E-207"]
     slip = understand("what is E-270?")
