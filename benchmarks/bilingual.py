@@ -39,11 +39,12 @@ from benchmarks.peers import DEPTH
 from copilot.retrieve import HybridRetriever, RetrieveSettings, _fuse
 from indexer.analysis import question_tokens
 from indexer.build import BuildSettings, build
+from indexer.chunk import ChunkSettings, chunk_document, embedding_text
 from indexer.home import Home
 from indexer.lexical_index import Bm25Index, top
 from indexer.protocols import FloatMatrix
 from indexer.store import Index
-from indexer.types import Chunk, ChunkKind, DocumentKind, Source
+from indexer.types import Block, BlockKind, Document, DocumentKind, Page, Source
 from indexer.windows import WindowIndex, window_texts, with_parts
 
 DENSE_WEIGHT_CHINESE = RetrieveSettings().dense_weight_chinese  # for a body that reads Chinese
@@ -217,15 +218,15 @@ def reading(bodies: Sequence[Body], limit: int | None, save: bool) -> None:
         for body in bodies:
             asked = body.questions([text for text, _ in each.questions])
             whole = asked @ body.documents(each.paragraphs).T
-            cosines = with_parts(whole, _best_parts(body, asked, each.paragraphs))
+            cosines = _as_indexed(body, asked, each.paragraphs)
             rows.setdefault(f"{body.name}, dense", []).extend(_hits(fusion.dense(cosines)))
-            rows.setdefault(f"{body.name}, dense without parts", []).extend(_hits(fusion.dense(whole)))
+            rows.setdefault(f"{body.name}, dense, one vector a paragraph", []).extend(_hits(fusion.dense(whole)))
             for weight in weights:
                 hits = _hits(fusion.hybrid(cosines, weight))
                 rows.setdefault(f"{body.name}, hybrid, dense weight {weight}", []).extend(hits)
             notes.append(
                 f"{each.name}: {body.name} cuts {body.cut(each.paragraphs)} of {len(each.paragraphs)} paragraphs at "
-                f"{body.embedder.max_tokens} tokens; BM25 reads them whole"
+                f"{body.embedder.max_tokens} tokens where it is one vector; BM25 reads them whole"
             )
         print(f"  {each.name}: {len(each.questions)} questions", flush=True)
     table = Table(
@@ -234,8 +235,7 @@ def reading(bodies: Sequence[Body], limit: int | None, save: bool) -> None:
         + "; ".join(f"{s.name}, {len(s.questions)} questions on {len(s.paragraphs)} paragraphs" for s in sets),
         ["system", *(f"{s.name} hit@{k}" for s in sets for k in (1, 5))],
         notes=[
-            *notes, "dense: the mean of the whole paragraph's cosine and that of its best part, as the product has it; without "
-            "parts: the whole paragraph's alone", "hybrid: the product's convex fusion over the candidates of both sides; "
+            *notes, "dense: every paragraph in chunks as the product cuts it, their parts counted in; the best chunk is the paragraph's", "hybrid: the product's convex fusion over the candidates of both sides; "
             f"{UNREAD_WEIGHT} is its weight for Chinese with a body that reads none, {DENSE_WEIGHT_CHINESE} with one that does", "95 % bootstrap intervals over questions",
             about(bodies),
         ],
@@ -245,14 +245,29 @@ def reading(bodies: Sequence[Body], limit: int | None, save: bool) -> None:
     table.publish(save)
 
 
-def _best_parts(body: Body, asked: FloatMatrix, paragraphs: Sequence[str]) -> FloatMatrix:
-    """(questions, paragraphs) cosines of the best part; NaN for a paragraph that is one window."""
+def _as_indexed(body: Body, asked: FloatMatrix, paragraphs: Sequence[str]) -> FloatMatrix:
+    """(questions, paragraphs) cosines: each paragraph cut into chunks as the product cuts it, its best chunk's counts."""
     source = Source("paragraph", "", DocumentKind.MANUAL)
-    parts = [window_texts(Chunk("", source, (1, 1), (), ChunkKind.TEXT, text)) for text in paragraphs]
+    count = body.embedder.token_counter()
+    chunks = [
+        chunk_document(
+            Document(source, Path("paragraph"), (Page(1, text, (Block(BlockKind.PARAGRAPH, text),)),)),
+            ChunkSettings(),
+            count,
+        ).chunks
+        for text in paragraphs
+    ]
+    flat = [chunk for found in chunks for chunk in found]
+    parts = [window_texts(chunk) for chunk in flat]
     vectors = body.documents([text for found in parts for text in found])
     index = WindowIndex.derive(None, np.zeros(0, dtype=np.int64), vectors, [len(found) for found in parts])
-    every = np.arange(len(paragraphs))
-    return np.stack([index.best(every, question) for question in asked])
+    whole = asked @ body.documents([embedding_text(chunk) for chunk in flat]).T
+    every = np.arange(len(flat))
+    cosines = np.stack(
+        [with_parts(row, index.best(every, question)) for row, question in zip(whole, asked, strict=True)]
+    )
+    starts = np.cumsum([0, *map(len, chunks)])[:-1]
+    return np.maximum.reduceat(cosines, starts, axis=1)
 
 
 def _hits(marks: Marks) -> list[str]:
