@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from copilot.conditions import Conditions
 from copilot.scoring import GENERIC
 from copilot.sentences import Unit, UnitKind, split
+from copilot.synonyms import actions_in
 from copilot.table_values import Cell, cells_of, is_record, record_cells, row_cells
 from copilot.units import has_number
 from indexer.analysis import tokens
@@ -104,6 +105,12 @@ def fitting(question: Conditions, chosen: Row, section: Sequence[Chunk]) -> list
     if len(kept) > MAX_ROWS:
         kept = {own}
     return [rows[place] for place in sorted(kept)]
+
+
+def meets_only_the_work(question: Conditions, row: Row) -> bool:
+    """Whether a row shares nothing with the question but what is to be done: that something is replaced, and not what."""
+    met = _met(question, row)
+    return bool(met) and all(actions_in(condition) for condition in met)
 
 
 def same_table(one: Row, other: Row) -> bool:

@@ -13,7 +13,7 @@ from copilot.safety import is_protection_rule, is_rule
 from copilot.scoring import GENERIC, Candidate, starts_with_pronoun, wants_value
 from copilot.sentences import Unit, UnitKind, split
 from copilot.synonyms import said_otherwise, words_in
-from copilot.table_rows import Row, fitting, row_at, rows_of, same_table
+from copilot.table_rows import Row, fitting, meets_only_the_work, row_at, rows_of, same_table
 from copilot.table_values import is_record
 from copilot.things import counts_things
 from copilot.types import Piece, Understanding
@@ -129,7 +129,8 @@ def _rows_asked_for(
         elif not any(same_table(row, rows[0]) for rows in tables):
             source = candidate.chunk.source
             tables.append(fitting(question, row, knowledge.section(source.document_id, candidate.chunk.section)))
-    return tables, rest
+    told = [rows for rows in tables if not all(meets_only_the_work(question, row) for row in rows)]
+    return (told if told or rest else tables), rest
 
 
 def _whole_table(understanding: Understanding, chosen: Sequence[Candidate], knowledge: Knowledge) -> list[Row]:
