@@ -39,7 +39,7 @@ def test_rows_that_share_only_the_work_are_no_answer_beside_one_about_the_thing(
     """The compressor's schedule is full of things replaced; the spindle's coolant is in the English manual of another machine."""
     answer = ask("主轴冷却液多久更换一次？")
     assert "six months" in answer.text
-    assert {citation.document_id for citation in answer.citations} == {"VM-5/VM-5_machining_centre_manual.docx"}
+    assert {citation.source.document_id for citation in answer.citations} == {"VM-5/VM-5_machining_centre_manual.docx"}
 
 
 def test_every_quote_stands_where_it_says_and_nothing_had_to_be_withheld(plant, answered):
