@@ -38,7 +38,7 @@ _OF_ANOTHER = 0.8  # what a passage of another machine is worth that has the kin
 _UNHELD = 0.999  # rarity from which no passage holds a word
 _PROPER = re.compile(r"(?<![.!?。]\s)(?<!^)\b[A-Z][a-z]{2,}\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-# The last characters of Chinese words for equipment: one that no hit holds names a thing that is not in the plant.
+# What a manual says only of itself: what things cost, who makes or sells them, whom to call.
 _TRADE = tuple(
     re.compile(both_scripts(words), re.IGNORECASE)
     for words in (
@@ -47,6 +47,7 @@ _TRADE = tuple(
         r"\b(?:tele)?phone (?:number|no)\b|\btel\b|\bhotline\b|\be-?mail\b|电话|热线|邮箱",
     )
 )
+# The last characters of Chinese words for equipment: one that no hit holds names a thing that is not in the plant.
 _EQUIPMENT = frozenset("塔炉窑泵阀罐釜桶箱柜仪梯车吊缸轴轮链筛磨钻锯床钳钩辊")
 _SURELY_MEANT = 0.8  # meaning from which a passage in the other language is about that thing all the same
 # Words of questions that documents seldom repeat: their absence says nothing.

@@ -62,6 +62,14 @@ def available_cores() -> int:
         return os.cpu_count() or 1
 
 
+def tokenisable(text: str) -> str:
+    """A text as tokenisers get it: in simplified characters, and without half surrogate pairs, which stop them.
+
+    The length stays, so that offsets of tokens are those of the text.
+    """
+    return text if text.isascii() else simplified(text.encode("utf-8", "replace").decode("utf-8"))
+
+
 class TextTokens:
     """The model's own tokeniser with our limits instead of those stored in its file. Safe to share between threads."""
 
@@ -92,8 +100,7 @@ class TextTokens:
         return self._tokenizer.encode_batch_fast([self._clean(text) for text in texts])
 
     def _clean(self, text: str) -> str:
-        if not text.isascii():  # half a surrogate pair, as damaged files have, stops the tokeniser
-            text = simplified(text.encode("utf-8", "replace").decode("utf-8"))
+        text = tokenisable(text)
         return text.lower() if self._lower else text
 
 

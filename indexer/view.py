@@ -247,7 +247,7 @@ class _Windows:
         self._base = base
 
     def best(self, positions: Positions, question: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """See `indexer.windows.PartVectors`."""
+        """See `indexer.windows.WindowIndex.best`."""
         positions = np.asarray(positions, dtype=np.int64)
         out = np.full(len(positions), np.nan, dtype=np.float32)
         inside = positions < len(self._base)

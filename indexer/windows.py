@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +22,12 @@ from indexer.protocols import FloatMatrix
 from indexer.types import Chunk
 from indexer.vector_index import FaissIndex
 
-WINDOW_TOKENS = 96
+WINDOW_TOKENS = 96  # another size wants another `store.SCHEMA`, so that indexes of the old one are refused
 HEADINGS = 2  # of the heading path, counted from its end, above each window
-NAME = f"windows-{WINDOW_TOKENS}"
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _PIECE = re.compile(r"(?<=[。！？；!?;\n])|(?<=\.)\s+")
 
 Positions = npt.NDArray[np.int64]
-
-
-class PartVectors(Protocol):
-    """Cosines of the parts of chunks."""
-
-    def best(self, positions: Positions, question: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(len(positions),) the best of each chunk's parts for a unit vector; NaN for a chunk without parts."""
-        ...
 
 
 def window_texts(chunk: Chunk) -> list[str]:
@@ -127,7 +118,7 @@ class WindowIndex:
         return self._vectors.vectors(rows)
 
     def best(self, positions: Positions, question: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """See `PartVectors`."""
+        """(len(positions),) the best cosine of each chunk's parts with a unit vector; NaN for a chunk without parts."""
         rows, counts = self.rows_of(np.asarray(positions, dtype=np.int64))
         out = np.full(len(counts), np.nan, dtype=np.float32)
         if len(rows):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from finetune.errors import RegistryError
-from indexer.chinese import simplified
+from indexer.encoder import tokenisable
 from indexer.model_folder import ModelFolder
 
 QUESTION_TOKENS = 40
@@ -61,9 +61,7 @@ class PairTokens:
 
     def tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text, without special ones."""
-        clean = [
-            text if text.isascii() else simplified(text.encode("utf-8", "replace").decode("utf-8")) for text in texts
-        ]
+        clean = [tokenisable(text) for text in texts]
         return [
             Tokens(found.ids, found.offsets) for found in self._tokenizer.encode_batch(clean, add_special_tokens=False)
         ]

@@ -134,6 +134,7 @@ def test_a_page_whose_session_is_over_leads_to_the_sign_in_form(two, plant):
     egon.fill("input[name=password]", PASSWORD)
     egon.click("button")
     egon.wait_for_selector(".fc-asks button")
+    assert egon.locator("input[name=password]").count() == 0, "signed in, the form is gone"
 
 
 def test_refusals_are_in_the_language_of_the_page(two, plant, tmp_path):
