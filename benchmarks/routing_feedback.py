@@ -17,14 +17,16 @@ import numpy as np
 
 from benchmarks import routing_data as data
 from benchmarks.common import SEED, Table
-from benchmarks.routing_systems import Answers, about_body, answers, cell, fine_tune, inside, right
+from benchmarks.routing_systems import Answers, about_body, answers, cell, fine_tune, inside, plain_vectors, right
 from finetune.classifier import ClassifierParts
-from finetune.review import Caps, Stored, resolve
+from finetune.doubt import contradicted
+from finetune.review import Caps, Judge, Stored, resolve
 from finetune.types import OUT_OF_SCOPE, Example, Feedback, Verdict
 
 ROUNDS = 5
 OPERATORS = 20
 WRONG = 0.2
+ALLOWED = 3 + 1e-9  # points of recall that a class may lose
 TARGETS = 10  # labels a hostile operator goes for
 _NO_CAPS = Caps(share=1.0, least=10**9, moved_share=1.0, moved_least=10**9)
 _BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
@@ -55,6 +57,11 @@ class Loop:
         return fitted.parts, answers(fitted.parts, self.texts, seconds)
 
 
+def judge(trusted: Sequence[Example]) -> Judge:
+    """The product's judge of corrections (`finetune.doubt`), on vectors that are computed once."""
+    return lambda voices: contradicted(voices, trusted, plain_vectors)
+
+
 def told(question: str, route: str, label: str, author: str, moment: int) -> Stored:
     """An operator's word: the route was right, or another one is."""
     agreed = route == label
@@ -73,6 +80,8 @@ class Run:
     answers: list[Answers]
     stored: list[Stored]
     left_out: int  # by the caps
+    doubted: int
+    doubted_wrong: int  # of these
     wrong: int
 
 
@@ -81,7 +90,8 @@ def rounds(loop: Loop, share_wrong: float, first: tuple[ClassifierParts, Answers
     rng = np.random.default_rng([SEED, round(100 * share_wrong)])
     labels = sorted({example.label for example in loop.parts[0]})
     parts, said = first
-    run, wrong, left_out = [said], 0, 0
+    run, left_out, doubted, doubted_wrong = [said], 0, 0, 0
+    wrong: set[str] = set()
     stored: list[Stored] = []
     for number, arriving in enumerate(loop.parts[1:], 2):
         routes = answers(parts, [example.text for example in arriving]).said
@@ -89,18 +99,20 @@ def rounds(loop: Loop, share_wrong: float, first: tuple[ClassifierParts, Answers
             label = example.label
             if rng.random() < share_wrong:
                 label = str(rng.choice([name for name in labels if name != label]))
-                wrong += 1
+                wrong.add(example.text)
             stored.append(told(example.text, route, label, f"operator {place % OPERATORS + 1}", len(stored)))
-        examples, report = resolve(stored, [], labels, None, Counter(example.label for example in loop.parts[0]))
-        left_out = sum(report.capped.values())
+        base = loop.parts[0]
+        examples, report = resolve(stored, [], labels, None, Counter(e.label for e in base), judge=judge(base))
+        left_out, doubted = sum(report.capped.values()), len(report.doubted)
+        doubted_wrong = sum(one.text in wrong for one in report.doubted)
         start = time.perf_counter()
         parts, said = loop.learn([*loop.parts[0], *examples])
         run.append(said)
         print(
             f"  {loop.method}, {100 * share_wrong:.0f} % wrong, round {number}: {_share(loop, said):.1f} in scope, "
-            f"{left_out} left out by the caps; {time.perf_counter() - start:.0f} s", flush=True,
+            f"{left_out} left out by the caps, {doubted} doubted; {time.perf_counter() - start:.0f} s", flush=True,
         )  # fmt: skip
-    return Run(run, stored, left_out, wrong)
+    return Run(run, stored, left_out, doubted, doubted_wrong, len(wrong))
 
 
 def _share(loop: Loop, said: Answers) -> float:
@@ -134,6 +146,9 @@ def _rounds_table(loop: Loop, clean: Run, noisy: Run, whole: Answers, save: bool
             "label is in the first round, so the in-scope accuracy is that of the first round's classes",
             f"wrong labels: {noisy.wrong} of {len(noisy.stored)}, each another label drawn at random",
             f"left out by the caps at the end: {clean.left_out} of the clean run, {noisy.left_out} of the other",
+            f"doubted at the end, so that they wait for a reviewer: {clean.doubted} of the clean run; {noisy.doubted} of the other, "
+            f"{noisy.doubted_wrong} of them wrong",
+            _classes_lost(loop, clean.answers[-1], noisy.answers[-1]),
             about_body(),
         ],
     )  # fmt: skip
@@ -158,18 +173,31 @@ def _rounds_table(loop: Loop, clean: Run, noisy: Run, whole: Answers, save: bool
     table.publish(save)
 
 
+def _classes_lost(loop: Loop, clean: Answers, noisy: Answers) -> str:
+    """What the wrong labels cost single classes in the last round."""
+    said = []
+    for level, names in (("intent", {}), ("domain", data.domains())):
+        was, now = (_recalls(loop, answers, names) for answers in (clean, noisy))
+        drops = {label: 100 * (was[label] - now[label]) for label in was if label != OUT_OF_SCOPE}
+        worst = max(drops, key=lambda label: drops[label])
+        down = sum(drop > ALLOWED for drop in drops.values())
+        said.append(f"{level} {drops[worst]:.1f} ({worst}), {down} of {len(drops)} down by more than 3")
+    return f"wrong labels against the clean run, last round, largest drop of recall in points (asked: none above 3): {'; '.join(said)}"
+
+
 # one hostile operator
 
 
 def _hostile_table(loop: Loop, clean: Run, save: bool) -> None:
-    """One operator among those of the clean run, by three ways of harm, with caps and without."""
+    """One operator among those of the clean run, by three ways of harm, with what protects from him and without."""
     table = Table(
         "routing", f"feedback-hostile-{loop.method}",
         f"One hostile operator of {OPERATORS + 1} on CLINC150, method {loop.method}: the last round against the clean one",
-        ["labels", "what he does", "caps", "his entries", "examples learnt", "in scope", "points", "largest drop of a class",
+        ["labels", "what he does", "protection", "his entries", "examples learnt", "in scope", "points", "largest drop of a class",
          "classes down by more than 3", "largest drop of a target"],
         notes=[
-            "asked: no class down by more than 3 points of recall with the caps; refusals count as errors",
+            "asked: no class down by more than 3 points of recall with all protection; refusals count as errors",
+            "all: caps, and corrections that everything else contradicts wait for a reviewer; caps: these alone",
             f"targets: {TARGETS} intents, or 3 domains; a target's questions are moved to one other label. New questions: the "
             "target's training questions, each with a word more, so that nobody else has voted on them. The same questions: those "
             "that the others have given feedback on, word for word",
@@ -203,15 +231,19 @@ def _hostile_level(table: Table, loop: Loop, clean: Run, level: str, names: Mapp
     labels = sorted({example.label for example in base})
     others = Counter(example.label for example in base)
 
-    def learnt(stored: Sequence[Stored], caps: Caps | None) -> tuple[Answers, int]:
-        examples, _ = resolve(stored, [], labels, caps, others)
+    def learnt(stored: Sequence[Stored], caps: Caps | None, judge_: Judge | None) -> tuple[Answers, int]:
+        examples, _ = resolve(stored, [], labels, caps, others, judge=judge_)
         return here.learn([*base, *examples])[1], len(examples)
 
+    doubt = judge(base)
+    protections = (("all", None, doubt), ("caps", None, None), ("none", _NO_CAPS, None))
     before, count = (
-        learnt(honest, None) if names else (clean.answers[-1], len(resolve(honest, [], labels, None, others)[0]))
+        learnt(honest, None, doubt)
+        if names
+        else (clean.answers[-1], len(resolve(honest, [], labels, None, others, judge=doubt)[0]))
     )
     was = _recalls(here, before)
-    table.add(level, "nothing", "yes", 0, count, f"{_share(here, before):.1f}", "", "", "", "")
+    table.add(level, "nothing", "all", 0, count, f"{_share(here, before):.1f}", "", "", "", "")
     rng = np.random.default_rng(SEED)
     inner = [label for label in labels if label != OUT_OF_SCOPE]
     drawn = [str(label) for label in rng.permutation(inner)[: min(3 if names else TARGETS, len(inner))]]
@@ -222,24 +254,27 @@ def _hostile_level(table: Table, loop: Loop, clean: Run, level: str, names: Mapp
         "moves the same questions of the targets": _same_questions(honest, moved),
         "moves the same questions of every label": _same_questions(honest, every),
     }.items():
-        # A contradiction of two people gives no example, so there is nothing that caps could leave out.
-        for caps, told_caps in ((None, "yes"), (_NO_CAPS, "no")) if "new" in what else ((None, "yes"),):
-            after, count = learnt([*honest, *entries], caps)
+        # A contradiction of two people gives no example, so there is nothing left to protect from.
+        for protection, caps, judge_ in protections if "new" in what else protections[:1]:
+            after, count = learnt([*honest, *entries], caps, judge_)
             now = _recalls(here, after)
             drops = {label: 100 * (was[label] - now[label]) for label in inner}
             worst = max(drops, key=lambda label: drops[label])
             aimed = max(drops[label] for label in drawn)
             table.add(
-                level, what, told_caps, len(entries), count, f"{_share(here, after):.1f}",
+                level, what, protection, len(entries), count, f"{_share(here, after):.1f}",
                 f"{_share(here, after) - _share(here, before):+.1f}", f"{drops[worst]:.1f} ({worst})",
-                f"{sum(drop > 3 + 1e-9 for drop in drops.values())} of {len(drops)}", f"{aimed:.1f}",
+                f"{sum(drop > ALLOWED for drop in drops.values())} of {len(drops)}", f"{aimed:.1f}",
             )  # fmt: skip
-            print(f"  {level}, {what}, caps {told_caps}: largest drop {drops[worst]:.1f}", flush=True)
+            print(f"  {level}, {what}, protection {protection}: largest drop {drops[worst]:.1f}", flush=True)
 
 
-def _recalls(loop: Loop, said: Answers) -> dict[str, float]:
-    gold = np.array(loop.gold)
-    marks = right(said.said, loop.gold)
+def _recalls(loop: Loop, said: Answers, names: Mapping[str, str] | None = None) -> dict[str, float]:
+    """Recall of each label, or of what `names` makes of the labels."""
+    named = names or {}
+    own = [named.get(label, label) for label in loop.gold]
+    gold = np.array(own)
+    marks = right([named.get(label, label) for label in said.said], own)
     return {str(label): float(marks[gold == label].mean()) for label in np.unique(gold)}
 
 

@@ -17,7 +17,7 @@ from finetune.classifier import ClassifierParts
 from finetune.evaluate import Evaluation, evaluate
 from finetune.fit import Fitted, fit_classifier
 from finetune.linear import fit_linear
-from finetune.network import Body, Matrix, Network, merged
+from finetune.network import Body, Matrix, Network, merged, unchanged
 from finetune.types import OUT_OF_SCOPE, Example
 
 METHODS = ("full", "lora", "head")
@@ -59,8 +59,7 @@ def shared_body() -> Body:
 
 @cache
 def _unchanged() -> Network:
-    body = shared_body()
-    return Network(body, f"{body.sha256[:12]}-unchanged", body.layers, CACHE / "model")
+    return unchanged(shared_body(), CACHE / "model")
 
 
 def pooled(network: Network, texts: Sequence[str], tokens: int = _TOKENS) -> Matrix:
@@ -68,6 +67,19 @@ def pooled(network: Network, texts: Sequence[str], tokens: int = _TOKENS) -> Mat
     counter = shared_body().tokens(tokens)
     parts = [network.pooled(counter.ids(texts[i : i + _BLOCK])) for i in range(0, len(texts), _BLOCK)]
     return np.concatenate(parts)
+
+
+def plain_vectors(texts: Sequence[str]) -> Matrix:
+    """(n, d) unit vectors of the unchanged body; a text's is computed once."""
+    known = _known_vectors()
+    new = [text for text in dict.fromkeys(texts) if text not in known]
+    known.update(zip(new, pooled(_unchanged(), new) if new else (), strict=True))
+    return np.stack([known[text] for text in texts])
+
+
+@cache
+def _known_vectors() -> dict[str, Matrix]:
+    return {}
 
 
 # ours

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 from finetune.errors import FeedbackError
 from finetune.journal import Journal, locked, write_whole
-from finetune.review import Caps, Decision, FeedbackReport, Review, Stored, queue, resolve
+from finetune.review import Caps, Decision, FeedbackReport, Judge, Review, Stored, queue, resolve
 from finetune.types import Example, Feedback, Verdict
 from indexer.analysis import fold
 
@@ -160,9 +160,10 @@ class FeedbackStore:
         known_routes: Collection[str] | None = None,
         caps: Caps | None = None,
         others: Mapping[str, int] | None = None,
+        judge: Judge | None = None,
     ) -> tuple[tuple[Example, ...], FeedbackReport]:
         """What the feedback teaches, masked, one example per question, and the report; see `finetune.review.resolve`."""
-        return resolve(self.all(), self.reviews(), known_routes, caps, others, self.problems())
+        return resolve(self.all(), self.reviews(), known_routes, caps, others, self.problems(), judge)
 
     def problems(self) -> tuple[str, ...]:
         """One line for every stored line that cannot be read, and for what crashes left behind."""

@@ -17,7 +17,7 @@ from finetune.dataset import clean, folds, same_text, split
 from finetune.errors import DataError
 from finetune.evaluate import Evaluation, evaluate
 from finetune.linear import Linear, fit_linear
-from finetune.network import Body, Layers, Matrix, Network, merged
+from finetune.network import Body, Layers, Matrix, Network, merged, unchanged
 from finetune.scope import Scope, calibrate
 from finetune.types import OUT_OF_SCOPE, Example
 
@@ -159,11 +159,10 @@ class _Fit:
 
     def vectors(self, texts: Sequence[str], changes: Layers) -> Matrix:
         """(n, d) by the body with these changes."""
-        key = f"{self._body.sha256[:12]}-unchanged"
-        cache = None if changes else self._cache
-        network = Network(
-            self._body, key, lambda: merged(self._body.layers(), changes), cache, self._settings.threads or None
-        )
+        threads = self._settings.threads or None
+        network = unchanged(self._body, self._cache, threads)
+        if changes:
+            network = Network(self._body, "changed", lambda: merged(self._body.layers(), changes), None, threads)
         return network.pooled(self._tokens.ids(texts))
 
     def linear(self, vectors: Matrix, data: _Data) -> Linear:

@@ -240,6 +240,11 @@ def _without_advice() -> Iterator[None]:
         root.removeFilter(wanted)
 
 
+def unchanged(body: Body, cache: Path, threads: int | None = None) -> Network:
+    """The body as it is, without any version's changes."""
+    return Network(body, f"{body.sha256[:12]}-unchanged", body.layers, cache, threads)
+
+
 def merged(layers: Mapping[str, Matrix], changes: Mapping[str, Matrix]) -> dict[str, Matrix]:
     """The body's `layers` with what `finetune.learner.Learner.changes` gave."""
     out = dict(layers)

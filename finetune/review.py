@@ -1,15 +1,16 @@
 """Feedback and reviews -> examples to train on, with a report of what was left out and why. Pure: no files, no clock.
 
 Who is believed, in this order: a reviewer; the majority of named operators, one vote each; operators without a name,
-who share one vote and count only where nobody named has spoken. What stays undecided gives no example.
+who share one vote and count only where nobody named has spoken. What stays undecided gives no example, nor does what one
+operator alone says against everything else that is known (`finetune.doubt`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -56,7 +57,7 @@ class Caps:
     more; and of those that move questions away from one and the same route, at most `moved_share` of the examples that
     this route has, or `moved_least`. It is the moved ones that ruin a class: measured with a linear classifier on
     embeddings, a class of n examples lost at worst 1.4 / n of its recall with each hostile one, so 0.02 keeps that
-    below 3 points. Files that somebody imported at the command line are not held to the second cap.
+    below 3 points. What was imported, or said at the command line in nobody's name, is not held to the second cap.
     """
 
     share: float = 0.2
@@ -66,13 +67,36 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """A question and the label that counts for it. `author` is None where two named people or a reviewer stand behind it."""
+
+    text: str
+    label: str
+    author: str | None
+    judged: bool  # false: it speaks on others but is not itself in question
+
+
+Judge = Callable[[Sequence[Voice]], Sequence[str | None]]
+"""For each voice the label that everything else points to, or None where it is not doubted; see `finetune.doubt`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A correction that is not learnt from: by everything else the question belongs to `expected`."""
+
+    text: str
+    label: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contradiction:
     """One question with several labels. `votes` counts authors per label; `label` is None when nothing decided."""
 
     text: str
     votes: Mapping[str, int]
     label: str | None
-    decided_by: str  # "reviewer", "majority" or "tie"
+    decided_by: str  # "reviewer", "majority", "the rest" (see `finetune.doubt`) or "tie"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +114,7 @@ class FeedbackReport:
     duplicates: int  # further entries on a question that already counts
     capped: Mapping[str, int]  # examples left out per author, because one operator must not outvote the rest
     contradictions: tuple[Contradiction, ...]
+    doubted: tuple[Doubtful, ...] = ()  # corrections of one operator alone that everything else contradicts
     masked: Mapping[str, int] = field(default_factory=dict)  # placeholders in the examples, per kind
     problems: tuple[str, ...] = ()  # lines of the stored files that cannot be read
 
@@ -108,7 +133,13 @@ class FeedbackReport:
         for one in undecided:
             said.append(f'undecided, so left out: "{one.text[:80]}" is {_listed(one.votes)}; a reviewer decides')
         if decided := len(self.contradictions) - len(undecided):
-            said.append(f"{decided} contradictory question(s) decided by a reviewer or the majority")
+            said.append(f"{decided} contradictory question(s) decided by a reviewer, the majority or all the rest")
+        if self.doubted:
+            first = self.doubted[0]
+            said.append(
+                f"{len(self.doubted)} correction(s) of one operator alone wait for a reviewer, because everything else contradicts "
+                f'them, such as "{first.text[:80]}": {first.label}, by the rest {first.expected}; see `copilot feedback review`'
+            )
         if self.capped:
             said.append(
                 f"{sum(self.capped.values())} examples of {len(self.capped)} operator(s) left out, "
@@ -177,11 +208,13 @@ def resolve(
     caps: Caps | None = None,
     others: Mapping[str, int] | None = None,
     problems: Sequence[str] = (),
+    judge: Judge | None = None,
 ) -> tuple[tuple[Example, ...], FeedbackReport]:
     """Examples with masked texts, one per question, in the order in which the questions first came; and the report.
 
     `known_routes` are the labels allowed (None: any). `others` says how many examples per label the training has beside
-    these; the caps on moved questions are in proportion to them. The order of the entries decides nothing but the order of the
+    these; the caps on moved questions are in proportion to them. `judge` names the corrections that everything else contradicts;
+    without it none is doubted. The order of the entries decides nothing but the order of the
     examples and which of two entries of the same moment is the newer.
     """
     decided = latest_reviews(reviews)
@@ -206,9 +239,12 @@ def resolve(
         moved = None if route == label or stored.source != "operator" else route
         groups[key].append(_Vote(place, text, label, stored.feedback.author, moved, stored.feedback.created_at, review))
 
-    settled = [(votes, _settle(votes)) for votes in groups.values()]
-    contradictions = tuple(contradiction for _, (_, contradiction) in settled if contradiction)
-    winners = [(votes, label) for votes, (label, _) in settled if label is not None]
+    settled: list[tuple[Sequence[_Vote], _Settled]] = [(votes, _settle(votes)) for votes in groups.values()]
+    doubted: tuple[Doubtful, ...] = ()
+    if judge:
+        settled, doubted = _judged(settled, judge)
+    contradictions = tuple(one.contradiction for _, one in settled if one.contradiction)
+    winners = [(votes, one.label) for votes, one in settled if one.label is not None]
     left_out = _over_caps(winners, caps or Caps(), others or {})
     examples: list[Example] = []
     reviewed = 0
@@ -216,7 +252,7 @@ def resolve(
     for votes, label in winners:
         if id(votes) in left_out:
             continue
-        newest = max((vote for vote in votes if vote.label == label), key=_age)
+        newest = _newest(votes, label)
         examples.append(Example(newest.text, label, "feedback"))
         reviewed += any(vote.review for vote in votes)
         masked.update(re.findall(r"<(name|phone|email|badge)>", newest.text))
@@ -232,6 +268,7 @@ def resolve(
         duplicates=sum(len(votes) - 1 for votes in groups.values()),
         capped=dict(sorted(Counter(left_out.values()).items())),
         contradictions=contradictions,
+        doubted=doubted,
         masked=dict(masked),
         problems=tuple(problems),
     )
@@ -241,37 +278,85 @@ def _age(vote: _Vote) -> tuple[datetime, int]:
     return vote.at, vote.place
 
 
-def _settle(votes: Sequence[_Vote]) -> tuple[str | None, Contradiction | None]:
-    """The label of one question, and the contradiction if there was one."""
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """The label of one question, None where nothing decided; the contradiction if there was one; the labels of a tie."""
+
+    label: str | None
+    contradiction: Contradiction | None = None
+    tied: tuple[str, ...] = ()
+
+
+def _settle(votes: Sequence[_Vote]) -> _Settled:
     by_author = {vote.author: vote for vote in sorted(votes, key=_age)}  # the newest of each
     tally = Counter(vote.label for vote in by_author.values())
     labels = {vote.label for vote in votes}
     judged = [(vote.review.decided_at, vote.place, vote.label) for vote in votes if vote.review]
     label: str | None
+    tied: tuple[str, ...] = ()
     if judged:
         label, by = max(judged)[2], "reviewer"
     else:
         named = Counter(vote.label for author, vote in by_author.items() if author)
-        ranked = (named or tally).most_common(2)
-        tie = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
-        label, by = (None, "tie") if tie else (ranked[0][0], "majority")
+        ranked = (named or tally).most_common()
+        tied = tuple(name for name, count in ranked if count == ranked[0][1])
+        label, by = (None, "tie") if len(tied) > 1 else (tied[0], "majority")
     if len(labels) == 1:
-        return label, None
+        return _Settled(label)
     shown = dict(sorted(((name, tally[name]) for name in labels), key=lambda item: (-item[1], item[0])))
-    return label, Contradiction(votes[-1].text, shown, label, by)
+    return _Settled(label, Contradiction(votes[-1].text, shown, label, by), tied if label is None else ())
+
+
+def _alone(votes: Sequence[_Vote], label: str) -> str | None:
+    """Who alone stands for this label, "" for people without a name; None for two named people or a reviewer."""
+    if any(vote.review for vote in votes):
+        return None
+    named = {vote.author for vote in votes if vote.label == label} - {""}
+    return None if len(named) > 1 else next(iter(named), "")  # somebody without a name may be the same person
+
+
+def _judged(
+    settled: Sequence[tuple[Sequence[_Vote], _Settled]], judge: Judge
+) -> tuple[list[tuple[Sequence[_Vote], _Settled]], tuple[Doubtful, ...]]:
+    """What is settled once all know of each other, and what one operator alone moved against everything else.
+
+    A confirmed route is never doubted, the version that took it bears it out; nor is what comes from the command line itself.
+    Of a tie the one label that is not doubted counts.
+    """
+    voices, owners = [], []
+    for place, (votes, one) in enumerate(settled):
+        for label in one.tied or ((one.label,) if one.label is not None else ()):
+            newest, author = _newest(votes, label), _alone(votes, label)
+            voices.append(Voice(newest.text, label, author, author is not None and newest.moved_from is not None))
+            owners.append(place)
+    left: dict[int, list[str]] = defaultdict(list)
+    doubted = []
+    for place, voice, expected in zip(owners, voices, judge(voices), strict=True):
+        if expected is None:
+            left[place].append(voice.label)
+        elif not settled[place][1].tied:
+            doubted.append(Doubtful(voice.text, voice.label, expected))
+    out = []
+    for place, (votes, one) in enumerate(settled):
+        kept = left[place]
+        if one.tied and len(kept) == 1 and one.contradiction:
+            one = _Settled(kept[0], replace(one.contradiction, label=kept[0], decided_by="the rest"))
+        elif one.label is not None and not kept:
+            one = replace(one, label=None)
+        out.append((votes, one))
+    return out, tuple(doubted)
+
+
+def _newest(votes: Sequence[_Vote], label: str) -> _Vote:
+    return max((vote for vote in votes if vote.label == label), key=_age)
 
 
 def _over_caps(winners: Sequence[tuple[Sequence[_Vote], str]], caps: Caps, others: Mapping[str, int]) -> dict[int, str]:
     """The examples beyond the caps: id of the list of votes -> author."""
     alone: dict[str, list[tuple[_Vote, Sequence[_Vote]]]] = defaultdict(list)
     for votes, label in winners:
-        if any(vote.review for vote in votes):
-            continue
-        mine = [vote for vote in votes if vote.label == label]
-        authors = {vote.author for vote in mine}
-        named = authors - {""}
-        if len(named) < 2:  # somebody without a name bears nobody out: it may be the same person
-            alone[next(iter(named), "")].append((max(mine, key=_age), votes))
+        if (author := _alone(votes, label)) is not None:
+            alone[author].append((_newest(votes, label), votes))
     # A class is as large as what nobody alone has put there: no one may enlarge it for a larger cap.
     lone = {id(votes) for candidates in alone.values() for _, votes in candidates}
     sizes = Counter(others) + Counter(label for votes, label in winners if id(votes) not in lone)

@@ -60,7 +60,7 @@ def add_add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--route", metavar="R", help="the route that was taken")
     parser.add_argument("--verdict", choices=("up", "down"), help="down with --correct, else up")
     parser.add_argument("--correct", metavar="R", help="the route that would have been right")
-    parser.add_argument("--author", metavar="A", default="", help="who says so; kept as a hash")
+    parser.add_argument("--author", metavar="A", default="", help="the operator who says so; kept as a hash")
     parser.add_argument("--comment", metavar="C", default="", help="anything else")
 
 
@@ -218,7 +218,7 @@ def add(
     comment: str,
     as_json: bool,
 ) -> int:
-    """Store one entry, as the browser does."""
+    """Store one entry: an operator's, as the browser does, or without an author the word of whoever keeps this machine."""
     from finetune.types import Feedback, Verdict
 
     question = taken(" ".join(words))
@@ -228,7 +228,8 @@ def add(
         raise UsageError("give --route, the route that was taken, or --correct, the right one")
     chosen = Verdict(verdict) if verdict else Verdict.DOWN if right else Verdict.UP
     feedback = Feedback("", question, taken_route or "", chosen, right, comment, (), datetime.now(UTC), author=author)
-    entry_id = assemble.make_feedback_store(settings).append(feedback)
+    source = "operator" if author.strip() else "command line"
+    entry_id = assemble.make_feedback_store(settings).append(feedback, source)
     if as_json:
         terminal.write_json({"id": entry_id})
     else:

@@ -179,7 +179,7 @@ def _request(settings: Settings, args: argparse.Namespace) -> tuple[Request, lis
         judging, others = _for_the_router(settings, validation, args.validation)
         validation = tuple(judging)
         left_out += [*more, *others]
-        rows += _router_rows(settings)
+        rows += _router_rows(settings, args.threads)
     elif args.data is None:
         raise UsageError("give --data with the rows to learn from")
     return Request(
@@ -207,22 +207,25 @@ def _for_the_router(settings: Settings, rows: Sequence[Example], file: Path | No
     return masked, said
 
 
-def _router_rows(settings: Settings) -> list[Example]:
+def _router_rows(settings: Settings, threads: int) -> list[Example]:
     """The seeds of the routes file and what operators said, masked and settled."""
     from collections import Counter
 
+    from finetune.doubt import judge_on
     from finetune.types import Example
 
     routes = assemble.load_routes(settings)
     seeds = [Example(seed, route.name, "routes") for route in routes for seed in route.seeds]
     store = assemble.make_feedback_store(settings)
     current = assemble.make_registry(settings).current(ROUTER)
-    counts = Counter(example.label for example in seeds)
+    known = list(seeds)
     if current is not None:
         from finetune.classifier import read_kept_examples
 
-        counts.update(example.label for example in read_kept_examples(current.folder))
-    said, report = store.examples([route.name for route in routes], others=counts)
+        known += read_kept_examples(current.folder)
+    judge = judge_on(assemble.make_body(settings), assemble.make_home(settings).cache_folder, known, threads or None)
+    counts = Counter(example.label for example in known)
+    said, report = store.examples([route.name for route in routes], others=counts, judge=judge)
     for line in report.lines():
         terminal.note(line)
     return [*seeds, *said]

@@ -323,15 +323,28 @@ def test_the_router_learns_from_its_routes_and_answers(cli, router, tmp_path):
     assert list(json.loads(out))[: len(EVALUATION)] == EVALUATION and json.loads(out)["n"] == 2
 
 
-def test_feedback_teaches_the_router(cli, router):
+def _say(cli, *more):
     for word in toys.FILLERS:
-        code, _, err = cli(
-            "feedback", "add", f"who signs off the {word}", "--route", "procedure", "--correct", "safety"
-        )
+        words = (f"who signs off the {word}", "--route", "procedure", "--correct", "safety")
+        code, _, err = cli("feedback", "add", *words, *more)
         assert code == 0, err
+
+
+def test_feedback_teaches_the_router(cli, router):
+    _say(cli)
     code, out, _ = cli("finetune", "run", "--method", "head", "--json")
     told = json.loads(out)
-    assert code == 0 and told["version"] == "v0002" and told["examples"] > router["examples"]
+    assert code == 0 and told["version"] == "v0002" and told["examples"] > router["examples"] + 10
+
+
+def test_one_operator_against_all_that_is_known_waits_for_a_reviewer(cli, router):
+    _say(cli, "--author", "Kim")
+    code, out, err = cli("finetune", "run", "--method", "head", "--json")
+    assert code == 0 and json.loads(out)["examples"] == router["examples"]
+    (said,) = [line for line in err.splitlines() if "one operator alone wait for a reviewer" in line]
+    assert "who signs off the" in said and said.endswith("see `copilot feedback review`")
+    waiting = json.loads(cli("feedback", "list", "--json")[1])["entries"]
+    assert len(waiting) == len(toys.FILLERS)
 
 
 def test_rows_for_the_router_are_masked_and_must_name_routes(cli, router, tmp_path):

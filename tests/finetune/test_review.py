@@ -221,3 +221,65 @@ def test_a_decided_question_waits_again_only_when_somebody_disagrees_later(plant
     plant.rule(later, Decision.DROP)
     assert queue(plant.entries, plant.reviews) == []
     assert plant.labels() == {"q": "procedure"}
+
+
+def test_only_what_one_operator_alone_moves_is_judged(plant):
+    asked = []
+
+    def judge(voices):
+        asked.extend(voices)
+        return ["safety" if voice.judged else None for voice in voices]
+
+    plant.say("moved", "safety", "procedure")
+    plant.say("confirmed", "safety")
+    plant.say("imported", "safety", "procedure", source="file")
+    for author in ("u-a", "u-b"):
+        plant.say("agreed", "safety", "procedure", author=author)
+    plant.rule(plant.say("reviewed", "safety", "procedure"), Decision.ACCEPT)
+    plant.say("nobody's", "safety", "procedure", author="")
+    examples, report = resolve(plant.entries, plant.reviews, ROUTES, judge=judge)
+    assert [voice.text for voice in asked if voice.judged] == ["moved", "nobody's"]
+    assert {voice.text: voice.author for voice in asked if voice.author is None} == {"agreed": None, "reviewed": None}
+    assert [example.text for example in examples] == ["confirmed", "imported", "agreed", "reviewed"]
+    assert [(one.text, one.label, one.expected) for one in report.doubted] == [
+        ("moved", "procedure", "safety"),
+        ("nobody's", "procedure", "safety"),
+    ]
+    assert any("2 correction(s) of one operator alone wait for a reviewer" in line for line in report.lines())
+
+
+def test_a_doubted_correction_still_waits_in_the_queue_and_counts_once_accepted(plant):
+    entry = plant.say("moved", "safety", "procedure")
+    waiting = [stored.id for stored, _ in queue(plant.entries, plant.reviews)]
+    plant.rule(entry, Decision.ACCEPT)
+    examples, report = resolve(
+        plant.entries, plant.reviews, ROUTES, judge=lambda voices: ["safety" if v.judged else None for v in voices]
+    )
+    assert waiting == [entry]
+    assert [example.label for example in examples] == ["procedure"] and not report.doubted
+
+
+def test_doubted_corrections_take_no_place_under_the_caps(plant):
+    for i in range(4):
+        plant.say(f"good {i}", "safety", "procedure")
+    for i in range(4):
+        plant.say(f"bad {i}", "safety", "procedure")
+    caps = Caps(moved_share=0.0, moved_least=4)
+    judge = lambda voices: ["safety" if voice.text.startswith("bad") else None for voice in voices]  # noqa: E731
+    examples, _ = resolve(plant.entries, plant.reviews, ROUTES, caps, judge=judge)
+    assert [example.text for example in examples] == [f"good {i}" for i in range(4)]
+
+
+def test_of_a_tie_the_label_that_the_rest_bears_out_counts(plant):
+    plant.say("guard open?", "procedure", "safety", author="u-a")
+    plant.say("guard open?", "procedure", "troubleshooting", author="u-b")
+    plant.say("who knows", "procedure", "safety", author="u-a")
+    plant.say("who knows", "procedure", "troubleshooting", author="u-b")
+
+    def judge(voices):
+        return ["safety" if v.text == "guard open?" and v.label != "safety" else None for v in voices]
+
+    examples, report = resolve(plant.entries, plant.reviews, ROUTES, judge=judge)
+    assert [(example.text, example.label) for example in examples] == [("guard open?", "safety")]
+    assert [(one.label, one.decided_by) for one in report.contradictions] == [("safety", "the rest"), (None, "tie")]
+    assert not report.doubted and len(report.lines()) == 2
