@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from indexer.store import Index
 
 GENERATORS = ("extractive", "transformers", "openai")
+OF_ONE_QUESTION = 32
+"""Vectors to remember so that search, evidence and sentences embed a question once between them."""
 
 
 def make_home(settings: Settings) -> Home:
@@ -45,7 +47,7 @@ def embedder_model(settings: Settings) -> str | Path:
     return composed_folder(make_home(settings).cache_folder) if chosen == NAME else chosen
 
 
-def make_embedder(settings: Settings, remember: int = 0) -> OnnxEmbedder:
+def make_embedder(settings: Settings, remember: int = OF_ONE_QUESTION) -> OnnxEmbedder:
     """The encoder that the settings name; `remember` is how many vectors of questions and sentences it keeps.
 
     Raises EncoderError when it is not on this machine.
@@ -62,7 +64,7 @@ def make_embedder(settings: Settings, remember: int = 0) -> OnnxEmbedder:
     )
 
 
-def make_reading_embedder(settings: Settings, remember: int = 0) -> OnnxEmbedder:
+def make_reading_embedder(settings: Settings, remember: int = OF_ONE_QUESTION) -> OnnxEmbedder:
     """The encoder for questions to an index; raises NoIndexError first, so that nothing is prepared where there is none."""
     make_home(settings).require_current()
     return make_embedder(settings, remember)

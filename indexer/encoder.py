@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 WINDOW_TEXTS = 4096  # texts tokenised, sorted and held at a time: bounds the memory; more hardly saves padding
 BATCH_TOKENS = 2048  # tokens in one batch of the bulk path: activations stay in the cores' caches
 LENGTH_STEP = 8  # lengths are rounded up to it: few distinct shapes, so that compiled kernels are met again
+FEW_PADDING = 24  # tokens: more padding in a batch of the path for few texts costs more than another run
 FEW_TEXTS = 16  # up to here loading the bulk runtime costs more than it gains
 
 IntMatrix = npt.NDArray[np.int64]
@@ -132,12 +133,12 @@ class Encoder:
 
     def encode_few(self, texts: Sequence[str]) -> FloatMatrix:
         """Return (n, dimension) float32 unit vectors in float32 arithmetic, quickly for a few texts."""
-        return self._encode(texts, self._few_runtime(), None)
+        return self._encode(texts, self._few_runtime(), None, few=True)
 
     def encode_many(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> FloatMatrix:
         """Return (n, dimension) float32 unit vectors as fast as the machine goes; `progress` gets the texts done."""
         if len(texts) <= FEW_TEXTS:
-            return self._encode(texts, self._few_runtime(), progress)
+            return self._encode(texts, self._few_runtime(), progress, few=True)
         runtime = self._bulk_runtime()
         with self._bulk_lock:  # the cores are all in use anyway, and the queue of requests has one owner
             return self._encode(texts, runtime, progress)
@@ -150,17 +151,21 @@ class Encoder:
         """Hash the exported files against their card; False means damaged. Exports them when there are none."""
         return is_whole(self._exported(), thorough=True)
 
-    def _encode(self, texts: Sequence[str], runtime: Runtime, progress: Callable[[int], None] | None) -> FloatMatrix:
+    def _encode(
+        self, texts: Sequence[str], runtime: Runtime, progress: Callable[[int], None] | None, *, few: bool = False
+    ) -> FloatMatrix:
         result = np.empty((len(texts), self.model.dimension), dtype=np.float32)
         for start in range(0, len(texts), WINDOW_TEXTS):
             window = texts[start : start + WINDOW_TEXTS]
             done = _counter(start, progress)
-            result[start : start + len(window)] = self._encode_window(window, runtime, done)
+            result[start : start + len(window)] = self._encode_window(window, runtime, done, few)
             if progress:
                 progress(start + len(window))
         return result
 
-    def _encode_window(self, texts: Sequence[str], runtime: Runtime, done: Callable[[int], None]) -> FloatMatrix:
+    def _encode_window(
+        self, texts: Sequence[str], runtime: Runtime, done: Callable[[int], None], few: bool
+    ) -> FloatMatrix:
         rows: dict[str, int] = {}  # equal texts are encoded once
         inverse = [rows.setdefault(text, len(rows)) for text in texts]
         copies = np.bincount(inverse, minlength=len(rows))
@@ -170,7 +175,8 @@ class Encoder:
             vectors[batch.rows] = output
             done(int(copies[batch.rows].sum()))
 
-        batches = make_batches(self.tokeniser().ids(list(rows)), self.model.pad_id)
+        ids, pad_id = self.tokeniser().ids(list(rows)), self.model.pad_id
+        batches = make_batches(ids, pad_id, step=1, most_padding=FEW_PADDING) if few else make_batches(ids, pad_id)
         try:
             runtime.run(batches, sink)
         except (RuntimeError, MemoryError, ValueError) as error:
@@ -254,18 +260,22 @@ def known_sha256(model: ModelFolder, cache_dir: Path) -> str:
 
 
 def make_batches(
-    ids: Sequence[Sequence[int]], pad_id: int, batch_tokens: int = BATCH_TOKENS, step: int = LENGTH_STEP
+    ids: Sequence[Sequence[int]],
+    pad_id: int,
+    batch_tokens: int = BATCH_TOKENS,
+    step: int = LENGTH_STEP,
+    most_padding: int | None = None,
 ) -> Iterator[Batch]:
-    """Cut token ids into batches of at most `batch_tokens` padded tokens, longest texts first."""
+    """Cut token ids into batches of at most `batch_tokens` tokens and `most_padding` of padding, longest texts first."""
     lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
         width = max(1, -(-int(lengths[order[start]]) // step) * step)
         rows = order[start : start + max(1, batch_tokens // width)]
+        if most_padding is not None:
+            rows = rows[: max(1, int((np.cumsum(width - lengths[rows]) <= most_padding).sum()))]
         start += len(rows)
-        if len(ids) == 1:
-            width = max(1, int(lengths[0]))  # a single question: nothing to align with
         matrix = np.full((len(rows), width), pad_id, dtype=np.int64)
         mask = np.zeros((len(rows), width), dtype=np.int64)
         for place, row in enumerate(rows):

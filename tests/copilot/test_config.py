@@ -7,10 +7,20 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import copilot.config
-from copilot.config import CopilotSettings, IndexerSettings, SettingsError, default_home, demo_home, load_settings
+from copilot.assemble import make_embedder
+from copilot.config import (
+    CopilotSettings,
+    IndexerSettings,
+    Settings,
+    SettingsError,
+    default_home,
+    demo_home,
+    load_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +172,17 @@ def test_example_file_shows_every_key_at_its_default(tmp_path):
     shown = tomllib.loads(uncommented)
     assert set(shown["indexer"]) == {entry.name for entry in fields(IndexerSettings)}
     assert set(shown["copilot"]) == {entry.name for entry in fields(CopilotSettings)}
+
+
+def test_a_question_is_embedded_once_for_all_that_compare_with_it(tmp_path, monkeypatch):
+    made: list[str] = []
+
+    def encode(self, texts):
+        made.extend(texts)
+        return np.ones((len(texts), 4), dtype=np.float32)
+
+    monkeypatch.setattr("indexer.encoder.Encoder.encode_few", encode)
+    embedder = make_embedder(Settings(tmp_path, IndexerSettings(embedder="all-MiniLM-L6-v2")))
+    for others in ([], [], ["a sentence", "another"]):  # search, evidence, sentences
+        embedder.embed_questions(["what pressure", *others])
+    assert made == ["what pressure", "a sentence", "another"]

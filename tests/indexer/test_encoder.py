@@ -111,6 +111,13 @@ def test_batches_hold_every_text_once_with_little_padding() -> None:
     assert sum(b.mask.sum() for b in batches) / sum(b.mask.size for b in batches) > 0.93
 
 
+def test_few_texts_are_not_padded_to_the_longest() -> None:
+    lengths = [250, 40, 38, 12, 11, 11, 240]
+    batches = list(make_batches([[1] * n for n in lengths], pad_id=9, step=1, most_padding=24))
+    assert [batch.rows.tolist() for batch in batches] == [[0, 6], [1, 2], [3, 4, 5]]
+    assert [batch.mask.size - batch.mask.sum() for batch in batches] == [10, 2, 2]
+
+
 def test_no_torch_and_no_network_in_this_process(cache: Path, encoder: Encoder) -> None:
     encoder.encode_few(["exported before"])
     code = (
