@@ -7,7 +7,9 @@ scale a row), card.json. The network runs in int8 unless told otherwise.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ CALIBRATION = "calibration.json"
 MAX_TOKENS = 304
 LONGEST_SPAN = 64
 _SPANS = 3
+_REMEMBERED = 64
 
 
 class Reader:
@@ -46,6 +49,7 @@ class Reader:
         digest = file_sha256(folder / LAYERS)[:24]
         self.version = digest[:12]
         self._tokens = PairTokens(body.folder)
+        self._memory = Memory()
         self._network = Network(
             body,
             f"{body.sha256[:12]}-{digest}",
@@ -57,12 +61,13 @@ class Reader:
 
     def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
         """One reading for each passage, in order. What does not fit into the model's window is cut off at the end."""
-        if not passages:
-            return []
+        return self._memory.of(question, passages, self._read)
+
+    def _read(self, question: str, passages: Sequence[str]) -> list[Reading]:
+        """Each by itself: without padding that is quicker, and in int8 what stands beside a passage would change its scale."""
         asked, *shown = self._tokens.tokens([question, *passages])
         pairs = [self._tokens.pair(asked, passage, self.max_tokens) for passage in shown]
-        hidden = self._network.hidden([pair.ids for pair in pairs], [pair.types for pair in pairs])
-        return [self._reading(states, pair) for states, pair in zip(hidden, pairs, strict=True)]
+        return [self._reading(self._network.hidden([pair.ids], [pair.types])[0], pair) for pair in pairs]
 
     def _reading(self, hidden: Matrix, pair: Pair) -> Reading:
         head = self._head
@@ -74,6 +79,31 @@ class Reader:
         found = best_spans(inside[:, 0], inside[:, 1], LONGEST_SPAN, _SPANS) if len(inside) else []
         spans = [Span(offsets[first][0], offsets[last][1], _sigmoid(score - nothing)) for first, last, score in found]
         return Reading(_sigmoid(relevance), tuple(spans))
+
+
+class Memory:
+    """The last readings: a question that finds no evidence is searched again, and finds most of the same passages."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, str], Reading] = OrderedDict()
+
+    def of(
+        self, question: str, passages: Sequence[str], read: Callable[[str, Sequence[str]], list[Reading]]
+    ) -> list[Reading]:
+        """One for each passage, in order; `read` is called for those that are not remembered."""
+        with self._lock:
+            known = {text: self._known[question, text] for text in passages if (question, text) in self._known}
+        missing = [text for text in dict.fromkeys(passages) if text not in known]
+        if missing:
+            known.update(zip(missing, read(question, missing), strict=True))
+        with self._lock:
+            for text, reading in known.items():
+                self._known[question, text] = reading
+                self._known.move_to_end((question, text))
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return [known[text] for text in passages]
 
 
 def _sigmoid(logit: float) -> float:

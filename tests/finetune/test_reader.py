@@ -12,7 +12,7 @@ from finetune.errors import DataError, RegistryError, TrainingError
 from finetune.learner import Learner
 from finetune.network import Network
 from finetune.reading.examples import Group, Passage
-from finetune.reading.model import CALIBRATION, Reader, write_reader
+from finetune.reading.model import CALIBRATION, Memory, Reader, write_reader
 from finetune.reading.negatives import nearest
 from finetune.reading.pack import pack
 from finetune.reading.pairs import PairTokens, window
@@ -22,6 +22,7 @@ from finetune.reading.synthetic import synthetic_groups
 from finetune.reading.task import UNMARKED, Encoder, ReadingTask
 from finetune.train import TrainSettings, train
 from finetune.version_folder import seal
+from indexer.types import Reading
 
 SETTINGS = TrainSettings(
     method="full", epochs=2, batch_size=8, learning_rate=1e-2, layer_decay=1.0, token_dropout=0.0, patience=9, threads=1
@@ -55,6 +56,16 @@ def test_the_best_spans_are_in_order_and_not_too_long():
     assert best_spans(begin, end, 2, 9)[1] == (1, 2, 7.0)
     assert all(0 <= last - first < 2 for first, last, _ in best_spans(begin, end, 2, 9))
     assert best_spans(begin[:1], end[:1], 4, 3) == [(0, 0, 9.0)]
+
+
+def test_the_best_spans_are_those_of_all():
+    rng = np.random.default_rng(5)
+    for size in (1, 2, 7, 30):
+        begin, end = (rng.integers(0, 4, size).astype(np.float32) for _ in range(2))  # with ties
+        every = [(a, b, float(begin[a] + end[b])) for a in range(size) for b in range(a, min(size, a + 5))]
+        every.sort(key=lambda span: (-span[2], span[0], span[1]))
+        for count in (1, 3, 200):
+            assert best_spans(begin, end, 5, count) == every[:count]
 
 
 def test_a_pair_leads_back_to_the_characters(tokens):
@@ -169,10 +180,30 @@ def test_training_and_the_version_made_of_it(small, tokens, tmp_path):
         assert all(0 <= span.begin < span.end <= len(texts[0]) for span in exact[0].spans)
     assert right >= 15
     assert made[False].read("anything", []) == []
+    long = " ".join([groups[1].positive.text] * 9)
+    alone = Reader(tmp_path / "reader", small.body, tmp_path / "cache", 1).read(groups[0].question, texts[:1])
+    assert made[True].read(groups[0].question, [texts[0], long])[:1] == alone  # whatever else is read with it
     assert made[False].calibration == {}
     (tmp_path / "reader" / CALIBRATION).write_text("{", encoding="utf-8")
     with pytest.raises(RegistryError, match="cannot be read"):
         Reader(tmp_path / "reader", small.body, None)
+
+
+def test_what_was_just_read_is_not_read_again(monkeypatch):
+    monkeypatch.setattr("finetune.reading.model._REMEMBERED", 2)
+    asked = []
+
+    def read(question, passages):
+        asked.append((question, *passages))
+        return [Reading(len(passage) / 10) for passage in passages]
+
+    memory = Memory()
+    assert [r.relevance for r in memory.of("q", ["a", "bb", "a"], read)] == [0.1, 0.2, 0.1]
+    assert [r.relevance for r in memory.of("q", ["bb", "ccc"], read)] == [0.2, 0.3]
+    memory.of("other", ["bb"], read)
+    memory.of("q", ["bb"], read)  # two others were read after it
+    memory.of("q", [], read)
+    assert asked == [("q", "a", "bb"), ("q", "ccc"), ("other", "bb"), ("q", "bb")]
 
 
 def test_nothing_to_pack_is_said(small, tmp_path):
