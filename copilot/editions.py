@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from copilot.sentences import Unit, UnitKind, split
 from copilot.types import Citation
@@ -104,19 +105,21 @@ def disagreements(citations: Sequence[Citation], hits: Sequence[Hit]) -> Iterato
     said = {_squeezed(citation.quote) for citation in citations}
     for hit in hits:
         chunk = hit.chunk
-        if chunk.kind is ChunkKind.FAULT_REPORT:
+        if chunk.kind is ChunkKind.FAULT_REPORT or not any(
+            document != chunk.source.document_id and source.machine == chunk.source.machine
+            for (_, document), (source, _) in quoted.items()
+        ):
             continue
         for unit in split(chunk.text, chunk.kind):
             key, text = _blanked(unit.text), _squeezed(unit.text)
             if unit.kind is UnitKind.HEADER or not key or text in seen or any(text in quote for quote in said):
                 continue
             for (blank, document), (source, line) in quoted.items():
-                differs = _NUMBER.findall(fold(line)) != _NUMBER.findall(fold(unit.text))
                 if (
                     blank == key
                     and document != chunk.source.document_id
                     and source.machine == chunk.source.machine
-                    and differs
+                    and _NUMBER.findall(fold(line)) != _NUMBER.findall(fold(unit.text))
                 ):
                     seen.add(text)
                     yield Disagreement(chunk, unit, source)
@@ -138,6 +141,7 @@ def _is_named(source: Source, named: set[str]) -> bool:
     return re.sub(r"^(?:rev(?:ision)?|ver(?:sion)?|issue|edition|v)[\s.:]*", "", fold(source.revision or "")) in named
 
 
+@lru_cache(maxsize=1024)  # each of the hits' documents is compared with each other one
 def _name(text: str) -> str:
     return re.sub(r"[\W_]+", "", _MARKS.sub(" ", re.sub(r"_", " ", fold(text))))
 

@@ -75,6 +75,7 @@ for _name, _spellings in {
     "degree": "degree degrees ° 度",
 }.items():
     _UNIT_NAMES.update(dict.fromkeys(_spellings.split(), _name))
+_UNIT_NAMES_CHINESE = {spelling: name for spelling, name in _UNIT_NAMES.items() if holds_chinese(spelling)}
 
 _NUMBER_WORDS = {
     word: value
@@ -210,6 +211,7 @@ class Span:
     end: int
 
 
+@lru_cache(maxsize=512)
 def facts(text: str) -> Facts:
     """The numbers, quantities, codes and units of a text, in normal forms.
 
@@ -260,9 +262,7 @@ def units_in(text: str) -> frozenset[str]:
     folded = fold(text)
     words = re.findall(r"[a-zµω°℃%]+(?:[/·.][a-z]+)*", folded)
     found = {unit_name(word) for word in words if word in _UNIT_NAMES or word in UNITS}
-    return frozenset(
-        found | {name for spelling, name in _UNIT_NAMES.items() if holds_chinese(spelling) and spelling in folded}
-    )
+    return frozenset(found | {name for spelling, name in _UNIT_NAMES_CHINESE.items() if spelling in folded})
 
 
 def lacking(wanted: Facts, there: Facts, around: Facts) -> list[str]:
@@ -551,7 +551,7 @@ def _sort(run: str, negative: bool, numbers: set[str], pairs: set[tuple[str, str
 
 
 def _is_negative(text: str, start: int) -> bool:
-    return bool(_MINUS.search(text[:start]))
+    return bool(_MINUS.search(text, max(0, start - 3), start))
 
 
 def _value(written: str, negative: bool) -> str:

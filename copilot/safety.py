@@ -65,7 +65,8 @@ def _holding_warnings(place: tuple[str, int], knowledge: Knowledge) -> list[Chun
     sections = dict.fromkeys(note.section for note in notes)
     chunks = [chunk for section in sections for chunk in knowledge.section(place[0], section)]
     wanted = ["".join(note.text.split())[:60] for note in notes]
-    return [chunk for chunk in chunks if any(text in "".join(chunk.text.split()) for text in wanted)]
+    squeezed = (("".join(chunk.text.split()), chunk) for chunk in chunks)
+    return [chunk for held, chunk in squeezed if any(text in held for text in wanted)]
 
 
 def _gravity(signal: str) -> int:

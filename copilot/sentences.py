@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from indexer.chinese import both_scripts
 from indexer.types import ChunkKind
@@ -87,6 +88,11 @@ def split(text: str, kind: ChunkKind = ChunkKind.TEXT) -> list[Unit]:
     >>> [unit.text for unit in split("See No. 3. Turn it by 3.5 Nm. 关闭电源。等待。")]
     ['See No. 3.', 'Turn it by 3.5 Nm.', '关闭电源。', '等待。']
     """
+    return list(_split(text, kind))
+
+
+@lru_cache(maxsize=512)  # one answer comes to the same few chunks a dozen times
+def _split(text: str, kind: ChunkKind) -> tuple[Unit, ...]:
     lines = list(_lines(text))
     in_table = _tables([text[a:b] for a, b in lines]) if kind is not ChunkKind.FAULT_REPORT else {}
     units: list[Unit] = []
@@ -109,7 +115,7 @@ def split(text: str, kind: ChunkKind = ChunkKind.TEXT) -> list[Unit]:
             number, end = _join(text, lines, number)
             units.extend(_unit(text, a, b, UnitKind.SENTENCE, first) for a, b in _sentences(text, start, end))
         number += 1
-    return units
+    return tuple(units)
 
 
 def _tables(lines: Sequence[str]) -> dict[int, UnitKind]:

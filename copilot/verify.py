@@ -56,7 +56,8 @@ def verified(
     verbatim in its chunk backs nothing), `ours` lines of our own words, which need no marker. A marker counts for the
     sentence it follows; for a whole line where that is a step, an item or a labelled cell.
     """
-    backing = {citation.marker: _Backing.of(citation, chunks.get(citation.chunk_id)) for citation in citations}
+    named = set(markers(text))
+    backing = {one.marker: _Backing.of(one, chunks.get(one.chunk_id)) for one in citations if one.marker in named}
     own = {line.strip() for lines in ours for line in lines.splitlines()}
     lines: list[str] = []
     withheld: list[Withheld] = []
@@ -210,6 +211,8 @@ def _fault(sentence: str, backing: Mapping[int, _Backing]) -> str:
         return "its quote is not in the document"
     quotes = "\n".join(one.quote for one in cited)
     said = _MARK.sub(" ", sentence)
+    if not CONVERTED.search(said) and any(_is_verbatim(said, one) for one in cited):
+        return ""  # most sentences, without a look at the facts
     there = facts("\n".join([quotes, *(name for one in cited for name in one.columns)]))
     around = facts("\n".join(one.around for one in cited))
     for match in CONVERTED.finditer(said):

@@ -161,5 +161,5 @@ def holds_chinese(text: str) -> bool:
 
 def is_chinese(text: str) -> bool:
     """Whether a question is best answered in Chinese: a fifth or more of its letters are Han characters."""
-    letters = sum(character.isalpha() for character in text)
-    return letters > 0 and len(_HAN.findall(text)) / letters >= 0.2
+    han = len(_HAN.findall(text))
+    return han > 0 and han / sum(map(str.isalpha, text)) >= 0.2

@@ -70,3 +70,11 @@ def test_units_are_spans_that_hold_every_visible_character(text, kind):
     assert all(before.end <= after.start for before, after in pairwise(units))
     held = "".join("".join(text[unit.start : unit.end].split()) for unit in units)
     assert held == "".join(text.split())
+
+
+def test_the_units_of_a_text_are_found_once_and_given_out_as_lists_of_their_own():
+    first = split("One. Two.")
+    first.pop()
+    again = split("One. Two.")
+    assert texts("One. Two.") == ["One.", "Two."]
+    assert again[0] is first[0] and again is not split("One. Two.")
