@@ -68,7 +68,7 @@ for _name, _spellings in {
     "n": "n 牛 牛顿",
     "kn": "kn 千牛",
     "nm": "nm n·m n.m n⋅m 牛米 牛·米 牛顿米",
-    "rpm": "rpm 转/分 转每分",
+    "rpm": "rpm r/min rev/min 转/分 转/分钟 转每分",
     "ohm": "ohm ohms ω 欧 欧姆",
     "time": "times 次 cycles",
     "turn": "turn turns 转",
@@ -252,9 +252,9 @@ def denies(sentence: str) -> bool:
 
 
 def unit_name(unit: str) -> str:
-    """One name for all spellings of a unit: "minutes" and "分钟" are "min"."""
+    """One name for all spellings of a unit: "minutes" and "分钟" are "min", "毫米/秒" is "mm/s"."""
     folded = fold(unit).replace(" ", "")
-    return _UNIT_NAMES.get(folded, folded)
+    return _UNIT_NAMES.get(folded) or "/".join(_UNIT_NAMES.get(part, part) for part in folded.split("/"))
 
 
 def units_in(text: str) -> frozenset[str]:

@@ -71,11 +71,15 @@ frequency   | Hz      | 1         | hertz 赫兹 赫
 frequency   | kHz     | 1e3       | 千赫 千赫兹
 frequency   | MHz     | 1e6       | 兆赫
 speed       | rpm     | 1         | r/min rev/min revolutions_per_minute 转/分 转每分 转/分钟
-speed       | m/s     | 1         | 米/秒
-speed       | m/min   | 1         | 米/分
+velocity    | mm/s    | 1e-3      | 毫米/秒
+velocity    | mm/min  | 1.6666666666666667e-5 | 毫米/分 毫米/分钟
+velocity    | m/s     | 1         | 米/秒
+velocity    | m/min   | 0.016666666666666666 | 米/分 米/分钟
+velocity    | km/h    | 0.2777777777777778 | 公里/小时 千米/小时
 flow        | l/min   | 1         | litres_per_minute liters_per_minute lpm 升/分 升/分钟
-flow        | m3/h    | 1         | 立方米/小时
-flow        | m3/min  | 1         | 立方米/分
+flow        | l/h     | 0.016666666666666666 | 升/小时
+flow        | m3/h    | 16.666666666666668 | 立方米/小时
+flow        | m3/min  | 1e3       | 立方米/分 立方米/分钟
 time        | µs      | 1e-6      | μs us 微秒
 time        | ms      | 1e-3      | milliseconds millisecond 毫秒
 time        | s       | 1         | sec secs second seconds 秒 秒钟

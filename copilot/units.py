@@ -10,18 +10,26 @@ from indexer.chinese import both_scripts
 
 _ZH_UNITS = (
     "毫米|厘米|微米|公里|米|毫升|升|千克|公斤|克|吨|毫秒|秒钟|秒|分钟|小时|天|日|周|个月|月|年|兆帕|千帕|帕|毫安|安培|安|毫伏|千伏|伏特|伏|千牛|千瓦|瓦|"
-    "赫兹|千赫|牛顿米|牛·米|牛米|牛顿|牛|转/分|转每分|转|摄氏度|度|次|件|欧姆|兆欧|欧|分贝|巴"
+    "赫兹|千赫|牛顿米|牛·米|牛米|牛顿|牛|转/分钟|转/分|转每分|转|摄氏度|度|次|件|欧姆|兆欧|欧|分贝|巴"
 )
 _EN_WORDS = (
     "millimet(?:er|re)s?|centimet(?:er|re)s?|met(?:er|re)s?|lit(?:er|re)s?|grams?|kilograms?|tons?|tonnes?|seconds?|minutes?|hours?|"
     "days?|weeks?|months?|years?|shifts?|volts?|amperes?|amps?|watts?|ohms?|degrees?|revolutions|turns?|cycles|strokes|times|percent"
 )
+_RATES = "r/min|rev/min"  # "r" alone is no unit
 _UNIT = "|".join(sorted((re.escape(unit) for unit in UNITS if unit != "%"), key=len, reverse=True))
 _NUMBER = r"[-+±]?\d+(?:[.,  ]\d+)*"
 QUANTITY = re.compile(
     both_scripts(
         rf"(?P<number>(?:{_NUMBER})(?:\s*(?:[-–~～…]|to|and|至|到|\.\.\.?)\s*(?:{_NUMBER}))?)\s*"
-        rf"(?:(?P<sign>%|‰|°\s?[cf]?|℃|℉|ω|μm|µm|μs)|(?P<han>{_ZH_UNITS})|(?P<latin>(?:n[·.⋅*]m|{_UNIT}|{_EN_WORDS}))(?![a-z0-9]))"
+        rf"(?:(?P<sign>%|‰|°\s?[cf]?|℃|℉|ω|μm|µm|μs)|(?P<han>{_ZH_UNITS})|(?P<latin>(?:n[·.⋅*]m|{_RATES}|{_UNIT}|{_EN_WORDS}))(?![a-z0-9]))"
+    ),
+    re.IGNORECASE,
+)
+# What follows the letters of a unit makes another one of it: mm/s is a speed, kN/m² no force, 2.5 mm² no length.
+_GOES_ON = re.compile(
+    both_scripts(
+        r"(?:[²³]|\^[23])?(?:(?:/|[·⋅*](?!\s))(?:分钟|小时|秒|分|天|米|转|升|(?:min|sec|rev|mm|cm|km|hr|kg|ml|s|h|m|l|g|d|r|k)[²³23]?)(?![a-z0-9]))*"
     ),
     re.IGNORECASE,
 )
@@ -39,7 +47,7 @@ for _dimension, _names in {
     "current": "a ma 安 安培 毫安 amp amps ampere amperes",
     "power": "w kw kva hp 瓦 千瓦 watt watts",
     "frequency": "hz khz mhz ghz 赫兹 千赫",
-    "speed": "rpm m/s m/min 转/分 转每分 转",
+    "speed": "rpm r/min rev/min m/s m/min mm/s mm/min cm/s km/h in/s 转/分 转/分钟 转每分 转 毫米/秒 毫米/分 毫米/分钟 米/秒 米/分 米/分钟 公里/小时",
     "time": "min s sec ms us μs h hr hrs 秒 秒钟 毫秒 分钟 小时 天 日 周 月 个月 年 second seconds minute "
     "minutes hour hours day days week "
     "weeks month months year years shift shifts",
@@ -47,7 +55,7 @@ for _dimension, _names in {
     "resistance": "ohm kohm mohm ω 欧 欧姆 兆欧 ohms",
     "share": "% ‰ percent",
     "sound": "db 分贝",
-    "flow": "l/min m3/h m3/min m³/min m³/h 升/分",
+    "flow": "l/min l/h l/s ml/min m3/h m3/min m³/min m³/h 升/分 升/分钟 升/小时 毫升/分钟 立方米/小时",
 }.items():
     for _name in _names.split():
         _DIMENSIONS.setdefault(_name, _dimension)
@@ -133,17 +141,22 @@ class Quantity:
 
 
 def quantities(text: str) -> list[Quantity]:
-    """Every number with a unit in a text, in order.
+    """Every number with a unit in a text, in order; a unit that is not known as a whole has no dimension.
 
     >>> [(q.number, q.unit, q.dimension) for q in quantities("Torque 30 Nm, 10–20 ℃, 每 500 小时")]
     [('30', 'Nm', 'torque'), ('10–20', '℃', 'temperature'), ('500', '小时', 'time')]
+    >>> [(q.unit, q.dimension) for q in quantities("7 mm/s, 12 kN/m², 3 mm")]
+    [('mm/s', 'speed'), ('kN/m²', ''), ('mm', 'length')]
     """
     found = []
     for match in QUANTITY.finditer(text):
         unit = match["sign"] or match["han"] or match["latin"]
         if match.start() and (text[match.start() - 1].isalnum() and text[match.start() - 1].isascii()):
             continue  # the digits of a code: M8 x 20 keeps its 20, E207 has no quantity
-        found.append(Quantity(match["number"].strip(), unit, _dimension_of(unit), match.start(), match.end()))
+        more = _GOES_ON.match(text, match.end())
+        unit += more[0] if more else ""
+        end = more.end() if more else match.end()
+        found.append(Quantity(match["number"].strip(), unit, _dimension_of(unit), match.start(), end))
     return found
 
 

@@ -161,7 +161,7 @@ class Quoter:
             quantity
             for value in values
             for quantity in quantities(value)
-            if value[quantity.end : quantity.end + 1] not in _GOES_ON  # 7 mm/s is no length
+            if value[quantity.end : quantity.end + 1] not in _GOES_ON  # 5 mm/step is no length
         ]
         wanted = [q for q in found if not self._convert or q.dimension in self._convert]
         pairs = dict.fromkeys(pair for q in wanted if (pair := converted(q.number, q.unit, self._language)))

@@ -33,6 +33,8 @@ def test_what_a_quantity_allows(text, low, high):
         ("烘干时间，含水率30%", "25% 以上", "25% 以下"),
         ("speed in format B", "formats A to C", "formats D and E"),
         ("过滤器B型的流量", "B型", "C型"),
+        ("play at a feed of 90 mm/min", "1…2 mm/s", "80 mm to 100 mm"),
+        ("filter for 6 m³/h", "50 to 150 l/min", "5 to 10 m3/min"),
     ],
 )
 def test_a_condition_is_met_by_its_range_and_no_other(question, right, wrong):

@@ -120,6 +120,8 @@ def test_another_language_is_compared_by_meaning_with_the_same_facts_and_the_sam
         ("at -10 °C", {("-10", "c")}),
         ("5.0 bar", {("5", "bar")}),
         ("12V", {("12", "v")}),
+        ("25 毫米/秒", {("25", "mm/s")}),
+        ("1450 转/分钟, 1450 r/min", {("1450", "rpm")}),
         ("三十分钟", {("30", "min")}),
         ("two hours", {("2", "h")}),
         ("five hundred bar, twenty-five minutes", {("500", "bar"), ("25", "min")}),

@@ -16,6 +16,13 @@ from copilot.units import asks_for_value, dimensions_asked, has_number, quantiti
         ("24V DC, 5 A", [("24", "voltage"), ("5", "current")]),
         ("转速为3000转/分，功率7.5千瓦", [("3000", "speed"), ("7.5", "power")]),
         ("1,200 rpm", [("1,200", "speed")]),
+        ("travels at 25 mm/s over 300 mm", [("25", "speed"), ("300", "length")]),
+        ("额定转速 1450 r/min，进给 800 毫米/分钟", [("1450", "speed"), ("800", "speed")]),
+        ("floor load 15 kN/m², cable 2.5 mm², blower 40 m³/min", [("15", ""), ("2.5", ""), ("40", "flow")]),
+        (
+            "inlet 6 bar/0.6 MPa, 400 V/50 Hz",
+            [("6", "pressure"), ("0.6", "pressure"), ("400", "voltage"), ("50", "frequency")],
+        ),
         ("E207 and HP-200", []),
         ("chapter 5", []),
     ],
