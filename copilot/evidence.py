@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from copilot.kinds import is_of, is_of_another, speaks_of
-from copilot.parts_glossary import parts_missing, parts_named
+from copilot.parts_glossary import head_word, parts_missing, parts_named
 from copilot.protocols import Rarity
 from copilot.scoring import GENERIC, HISTORY_WORDS, is_about_the_past, term_weights
 from copilot.synonyms import SAYS, OtherWords, said_otherwise, words_in
 from copilot.types import Evidence, Subject, Understanding
 from finetune.types import AnswerForm
-from indexer.analysis import fold, is_chinese, stem, tokens
+from indexer.analysis import fold, is_chinese, question_tokens, stem, tokens
 from indexer.chinese import both_scripts
 from indexer.chunk import embedding_text
 from indexer.protocols import Embedder, FloatMatrix
@@ -213,7 +213,10 @@ class EvidenceJudge:
     def _missing_parts(self, understanding: Understanding, hits: Sequence[Hit]) -> float:
         """Share of the machine parts in a question, 0..1, that no hit in the other language has under any name."""
         named = _parts(understanding)
-        return len(parts_missing(named, [_everything(hit) for hit in hits])) / len(named) if named else 0.0
+        missing = parts_missing(named, [_everything(hit) for hit in hits])
+        otherwise = set().union(*(said_otherwise(understanding.others, _bag(hit)) for hit in hits))
+        missing = tuple(part for part in missing if not set(question_tokens(part)) <= otherwise)
+        return len(missing) / len(named) if named else 0.0
 
     def _parts_nobody_names(self, understanding: Understanding, hits: Sequence[Hit], bags: Sequence[set[str]]) -> float:
         """Share of the machine parts in a question, 0..1, for which no hit has a word: the gearbox of a press without one.
@@ -228,7 +231,7 @@ class EvidenceJudge:
             if not recorded or hit.chunk.kind is not ChunkKind.FAULT_REPORT
         ]
         there = set().union(*manuals, *(said_otherwise(understanding.others, bag) for bag in manuals))
-        lacking = [part for part in named if not _head_word(part) & there]
+        lacking = [part for part in named if not head_word(part) & there]
         return len(lacking) / len(named) if named else 0.0
 
     def _is_unheard_of(self, subject: Subject, hits: Sequence[Hit]) -> bool:
@@ -262,11 +265,6 @@ def _parts(understanding: Understanding) -> dict[str, frozenset[str]]:
     for words in understanding.subject.words if understanding.subject is not None else ():
         question = question.replace(words, " ")
     return parts_named(question)
-
-
-def _head_word(part: str) -> frozenset[str]:
-    """The tokens by which a passage may call a part: the last word of its name, the last two characters of a Chinese one."""
-    return frozenset(tokens(part[-2:])) - set(part) if is_chinese(part) else frozenset(tokens(part)[-1:])
 
 
 def _in_its_language(understanding: Understanding, top: Sequence[Hit]) -> bool:

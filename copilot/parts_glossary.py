@@ -71,3 +71,8 @@ def parts_missing(parts: Mapping[str, Collection[str]], passages: Sequence[str])
         return bool(words) and any(words[-1] in bag for bag in bags)
 
     return tuple(term for term, same in parts.items() if not any(map(named, same)))
+
+
+def head_word(part: str) -> frozenset[str]:
+    """The tokens by which a passage may call a part: the last word of its name, the last two characters of a Chinese one."""
+    return frozenset(tokens(part[-2:])) - set(part) if is_chinese(part) else frozenset(tokens(part)[-1:])

@@ -44,6 +44,7 @@ class RetrieveSettings:
     dense_weight_chinese: float = 0.4
     foreign_weight: float = 0.92  # the most a chunk of the other language scores by meaning alone; 0: not looked at
     foreign_candidates: int = 10
+    translated_weight: float = 0.5  # how far a chunk that holds all words in the other language is raised to the best
     heading_alone_weight: float = 0.6  # a heading with nothing under it answers nothing
     spare: int = 16  # chunks read beyond those wanted, for what the weight above moves down
     code_hits: int = 6
@@ -167,8 +168,13 @@ class HybridRetriever:
         lexical = self._index.lexical.scores(words) + self._otherwise(question, words)
         vector = self._embedder.embed_questions([question])
         _, near = self._index.vectors.search(vector, settings.candidates, allowed)
+        translated = self._translated(question, words)
         positions = np.array(
-            sorted({int(p) for p in near[0] if p >= 0} | {p for p, _ in top(lexical, settings.candidates, allowed)}),
+            sorted(
+                {int(p) for p in near[0] if p >= 0}
+                | {p for p, _ in top(lexical, settings.candidates, allowed)}
+                | {p for p, gain in top(translated, settings.foreign_candidates, allowed) if gain > 0}
+            ),
             dtype=np.int64,
         )
         if not len(positions):
@@ -180,8 +186,11 @@ class HybridRetriever:
         dense_weight = settings.dense_weight_chinese if chinese else settings.dense_weight
         say = self._say_of_words(words, float(lexical[positions].max()), ENOUGH_CHINESE if chinese else ENOUGH)
         score = _fuse(lexical[positions], cosine, dense_weight, say)
-        # What another language's chunk may score: no word of the question can stand in it, so meaning alone speaks.
-        foreign = settings.foreign_weight * _shares(cosine)
+        # What another language's chunk may score: no word of the question can stand in it, so its meaning speaks, and
+        # as far as the question's words are listed with a translation, those that it holds.
+        near_in_meaning = _shares(cosine)
+        raised = np.float32(settings.translated_weight) * translated[positions] * (1 - near_in_meaning)
+        foreign = np.float32(settings.foreign_weight) * (near_in_meaning + raised)
         kinds_there = np.array(
             [weights.get(_collection(kind), 1.0) for kind in self._index.kinds_at(positions)], dtype=np.float32
         )
@@ -203,6 +212,28 @@ class HybridRetriever:
                 (chunk, float(value) * (settings.heading_alone_weight if is_heading_alone(chunk) else 1.0), at)
             )
         return [(chunk, value) for chunk, value, _ in sorted(found, key=lambda row: (-row[1], positions[row[2]]))[:k]]
+
+    def _translated(self, question: str, words: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Share of the question's words, by their IDF, that each chunk holds in the other language; 0 where it is not most of them.
+
+        One common word of several ("pressure" of the safety valve's pressure) stands in too many chunks to say anything.
+        """
+        lexical = self._index.lexical
+        held = np.zeros(len(lexical), dtype=np.float32)
+        whole = sum(map(lexical.idf, words))
+        if whole <= 0 or not self._settings.foreign_weight:
+            return held
+        chinese = is_chinese(question)
+        found: dict[frozenset[str], npt.NDArray[np.bool_]] = {}
+        for other in other_words(question):
+            said = other.said & set(words)
+            if not said or any(map(holds_chinese, other.tokens)) == chinese:
+                continue
+            there = np.all([lexical.scores([token]) > 0 for token in other.tokens], axis=0)
+            found[said] = there | found.get(said, False)
+        for said, there in found.items():
+            held += there * np.float32(sum(map(lexical.idf, said)) / whole)
+        return np.where(held > 0.5, np.minimum(held, np.float32(1)), np.float32(0))
 
     def _otherwise(self, question: str, words: Sequence[str]) -> npt.NDArray[np.float32]:
         """What each chunk's BM25 score gains by holding words of the question in other words, see `copilot.synonyms`.

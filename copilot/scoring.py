@@ -66,10 +66,11 @@ _HELPS = re.compile(
     re.IGNORECASE,
 )
 """The columns of a table of faults: what a row of it says is what to do about a symptom."""
-_FAULT_ROW = 0.2
+_OF_FAULT_ROWS = {AnswerForm.CAUSES: 0.2, AnswerForm.STEPS: -0.2}
+"""What such a row gains; where the way to do something is asked for, its few words about a symptom are not it."""
 _LABEL_SAYS = 0.3
 _SAME_WORK, _OTHER_WORK = 0.15, 0.2
-_NAMES_THING = 0.3  # a row that names the grease asked for
+_NAMES_THING = 0.3  # a row or sentence that names the grease asked for
 _COUNTED = 0.2
 _MEANING_UNITS = 14
 _READ = 0.3  # what a unit gains in which the reader is certain to see the answer
@@ -167,7 +168,7 @@ class UnitScorer:
         self._thing = thing_asked(understanding.text)
         self._counts = counts_things(understanding.text)
         self._wants_interval = form is AnswerForm.INTERVALS and self._thing is None
-        self._wants_value = wants_value(understanding)
+        self._wants_value = wants_value(understanding) and (self._thing is None or bool(self._dimensions))
         self._quantity_words = {
             dimension: {token for word in words for token in question_tokens(word)}
             for dimension, words in names_of(understanding.text).items()
@@ -253,14 +254,14 @@ class UnitScorer:
         text, bonus = candidate.unit.text, 0.0
         cells = self._cells(candidate)
         bonus += _LABEL_SAYS * self._named_by(cells) + self._does_what_is_asked(cells)
-        if self._thing is not None and self._thing.is_in(cells):
+        if self._thing is not None and (self._thing.is_in(cells) if cells else self._thing.is_specified_in(text)):
             bonus += _NAMES_THING
         if self._counts:
             bonus += _COUNTED * count_in(text, cells)
         if self._wants_code and any(_CODE_CELL.fullmatch(cell.text.strip()) for cell in cells):
             bonus += 0.3
-        if self._understanding.form is AnswerForm.CAUSES and any(_HELPS.search(cell.label) for cell in cells):
-            bonus += _FAULT_ROW
+        if self._understanding.form in _OF_FAULT_ROWS and any(_HELPS.search(cell.label) for cell in cells):
+            bonus += _OF_FAULT_ROWS[self._understanding.form]
         if self._wants_value:
             found = quantities(" ; ".join(cell.value for cell in cells) if cells else text)
             if self._dimensions and any(quantity.dimension in self._dimensions for quantity in found):

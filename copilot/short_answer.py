@@ -16,7 +16,7 @@ from copilot.scoring import GENERIC, wants_value
 from copilot.synonyms import said_otherwise, words_in
 from copilot.table_rows import Row, rows_of, value_cell
 from copilot.table_values import Cell
-from copilot.things import counts_things, thing_asked
+from copilot.things import asks_for_designation, counts_things, has_designation, thing_asked
 from copilot.types import Citation, Understanding
 from copilot.units import (
     asks_for_interval,
@@ -83,6 +83,7 @@ def _of_rows(understanding: Understanding, rows: Sequence[Row]) -> str:
         understanding.form is AnswerForm.INTERVALS and not wants_value(understanding)
     )
     thing = thing_asked(understanding.text)
+    designation = asks_for_designation(understanding.text)
     number = thing is None and (interval or wants_value(understanding) or asks_for_value(understanding.text))
 
     counted = counts_things(understanding.text)
@@ -92,6 +93,8 @@ def _of_rows(understanding: Understanding, rows: Sequence[Row]) -> str:
             return 0.0  # the condition, not what holds under it
         if counted and cell is row.cells[0]:
             return 0.0
+        if designation:
+            return 2.0 if asks_for_designation(cell.label) else 1.0 if has_designation(cell.value) else 0.0
         if thing is not None:
             return 1.0 if thing.is_named_by(cell) else 0.0
         found = {quantity.dimension for quantity in quantities(cell.value)}

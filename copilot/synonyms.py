@@ -20,6 +20,7 @@ from indexer.analysis import fold, holds_chinese, question_tokens, stem, tokens
 SAYS = 0.75
 """What other words are worth beside the question's own."""
 _KINDS = frozenset({"component", "parameter", "fault"})
+_ARTICLES = frozenset(("the", "a", "an"))
 _LEAST_LETTERS = 4  # "key", "nut" and the like are plain words as well
 # 换 alone is a verb only where it is no part of another word: 换热器, 切换.
 _LONE = {"replace": re.compile(r"(?<![转切交变互兑替更])换(?![热向气挡档算能流新掉])")}
@@ -49,11 +50,17 @@ def other_words(question: str) -> tuple[OtherWords, ...]:
 def words_in(text: str) -> set[str]:
     """The tokens of a text, and the pairs of English ones that stand side by side, so that phrases are found in it.
 
-    >>> sorted(words_in("Gear unit"))
-    ['gear', 'gear unit', 'unit']
+    "Level of the oil" has the pair of "oil level" as well.
+
+    >>> sorted(words_in("Gear unit")), "oil level" in words_in("Check the level of the oil")
+    (['gear', 'gear unit', 'unit'], True)
     """
     found = tokens(text)
-    return {*found, *(f"{one} {other}" for one, other in pairwise(found) if one.isascii() and other.isascii())}
+    pairs = {f"{one} {other}" for one, other in pairwise(found) if one.isascii() and other.isascii()}
+    for place in (place for place, token in enumerate(found) if token == "of" and place):
+        owner = next((token for token in found[place + 1 : place + 3] if token not in _ARTICLES), "")
+        pairs.add(f"{owner} {found[place - 1]}")
+    return {*found, *pairs}
 
 
 def said_otherwise(others: Iterable[OtherWords], words: Set[str]) -> frozenset[str]:
@@ -64,18 +71,13 @@ def said_otherwise(others: Iterable[OtherWords], words: Set[str]) -> frozenset[s
 def words_for_work(question: str) -> tuple[OtherWords, ...]:
     """The other ways to say what is done: "renewed" of "replaced", in both languages. Too common to search by."""
     words, _ = _actions()
-    of_action: dict[str, list[str]] = {}
-    for word, name in words.items():
-        of_action.setdefault(name, []).append(word)
+    listed: dict[str, list[str]] = _data()["actions"]  # type: ignore[assignment]
     folded = fold(question)
     asked: dict[frozenset[str], str] = {frozenset({token}): words[token] for token in tokens(folded) if token in words}
     asked |= {frozenset(question_tokens(found[0])): words[found[0]] for found in _actions()[1].finditer(folded)}
     asked |= {frozenset(question_tokens("换")): name for name, lone in _LONE.items() if lone.search(folded)}
     return tuple(
-        other
-        for said, name in asked.items()
-        for word in of_action[name]
-        if (other := _as_other(word, said)) is not None
+        other for said, name in asked.items() for word in listed[name] if (other := _as_other(word, said)) is not None
     )
 
 

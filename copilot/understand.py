@@ -336,6 +336,7 @@ _HAPPENED = re.compile(
 _FRAME = re.compile(
     r"\b(?:what|which) (?:special )?(?:tools?|parts?|materials?|equipment)\b(?=.*\b(?:need|required?|necessary|use|used)\b)|"
     r"(?:需要|要用|用到?|准备)(?:什么|哪些)(?:工具|备件|材料)|"
+    r"(?:应该?|要|需要?)?(?:使用|采用|选用|用|加)(?=什么|哪[种个些]|何种|啥)|"
     r"多长时间|多少时间|多久|是?多少|[几一](?:次|回)|怎么[办样]?|怎样|如何|为什么|为何|是?什么(?:意思|原因|时候)?|哪[些个]|"
     r"应该?|可以|能否|是否|请问",
     re.IGNORECASE,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from copilot.conditions import Conditions
 from copilot.generate.quoting import Quoter, plain, report_piece
+from copilot.parts_glossary import head_word, parts_named
 from copilot.protocols import Knowledge
 from copilot.safety import is_protection_rule, is_rule
 from copilot.scoring import GENERIC, Candidate, starts_with_pronoun, wants_value
@@ -15,9 +16,17 @@ from copilot.sentences import Unit, UnitKind, split
 from copilot.synonyms import said_otherwise, words_in
 from copilot.table_rows import Row, fitting, meets_only_the_work, row_at, rows_of, same_table
 from copilot.table_values import is_record
-from copilot.things import counts_things
+from copilot.things import asks_for_designation, counts_things, has_designation, thing_asked
 from copilot.types import Piece, Understanding
-from copilot.units import asks_for_interval, asks_for_value, has_number, names_of, quantities, states_interval
+from copilot.units import (
+    asks_for_interval,
+    asks_for_value,
+    dimensions_asked,
+    has_number,
+    names_of,
+    quantities,
+    states_interval,
+)
 from copilot.wording import say
 from finetune.types import AnswerForm
 from indexer.analysis import fold, question_tokens, tokens
@@ -61,7 +70,9 @@ def answer_passages(
         candidates = _prefer_rules(candidates, rows=asks_for_value(understanding.text))
     limit, share = _LIMITS[AnswerForm.VALUE] if wants_value(understanding) else _LIMITS.get(form, _DEFAULT_LIMIT)
     if wants_value(understanding):
-        candidates = _meeting_most(_of_the_kind_asked(understanding, candidates), share)
+        candidates = _meeting_most(
+            _of_the_kind_asked(understanding, _naming_the_thing(understanding, candidates)), share
+        )
     chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
     if form is AnswerForm.INTERVALS and not wants_value(understanding) and any(map(_is_due, chosen)):
         chosen = [candidate for candidate in chosen if _is_due(candidate)]
@@ -83,10 +94,12 @@ def answer_passages(
 
 
 def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates, none where the question asks for a kind of value (a flow, a count) that none of the good ones has.
+    """The candidates, none where the question asks for a kind of value (a flow, a count, a part number) that none of the good ones has.
 
     A number of another kind beside the right words is the most dangerous answer there is.
     """
+    if asks_for_designation(understanding.text) and not dimensions_asked(understanding.text):
+        return _designating(understanding, candidates)
     counted = counts_things(understanding.text)
     named = {kind: words for kind, words in names_of(understanding.text).items() if kind in _PLAIN_KINDS}
     if not candidates or not (counted or named):
@@ -97,6 +110,40 @@ def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candid
     said = {token for words in named.values() for word in words for token in question_tokens(word)}
     held = any(one.has_value or (said & one.met and has_number(one.unit.text)) for one in near)
     return list(candidates) if held else []
+
+
+def _naming_the_thing(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of the good candidates those that name the oil, battery ... asked for, where any does; else those that are no rows.
+
+    A row that speaks of the coolant has its tank, its pressure, its interval, and not what it is.
+    """
+    thing = thing_asked(understanding.text)
+    if thing is None or not thing.is_in_its_name or not candidates:
+        return list(candidates)
+
+    near = [
+        (candidate, row_at(candidate.chunk, candidate.unit.start))
+        for candidate in candidates
+        if candidate.score >= _GOOD * candidates[0].score
+    ]
+    naming = [one for one, row in near if (thing.is_in(row.cells) if row else thing.is_specified_in(one.unit.text))]
+    return naming or [one for one, row in near if row is None] or list(candidates)
+
+
+def _designating(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates that have a designation and a word for the part that the question names, if it names one."""
+    named = parts_named(understanding.text)
+    heads = {head_word(part) for names in (named, *named.values()) for part in names}
+
+    def fits(candidate: Candidate) -> bool:
+        row = row_at(candidate.chunk, candidate.unit.start)
+        if not has_designation(candidate.unit.text, row.cells if row else ()):
+            return False
+        words = words_in(" ".join((candidate.unit.text, *candidate.chunk.heading[-1:])))
+        return not heads or any(head & words for head in heads)
+
+    near = [candidate for candidate in candidates if candidate.score >= _GOOD * candidates[0].score]
+    return [candidate for candidate in near if fits(candidate)]
 
 
 def _is_due(candidate: Candidate) -> bool:

@@ -63,7 +63,7 @@ def answer_procedure(
         for part in dict.fromkeys(part for part, _ in told):
             yield from quoter.units(part, [unit for where, unit in told if where == part])
         return
-    told = _told_in_prose(understanding, candidates, knowledge)
+    told = _told_in_prose(understanding, candidates, knowledge, rarity)
     for part in dict.fromkeys(part for part, _ in told):
         yield from quoter.units(part, [unit for where, unit in told if where == part])
 
@@ -84,20 +84,25 @@ def _needed(parts: Sequence[Chunk], steps: Sequence[_Placed]) -> list[_Placed]:
 
 
 def _told_in_prose(
-    understanding: Understanding, candidates: Sequence[Candidate], knowledge: Knowledge
+    understanding: Understanding, candidates: Sequence[Candidate], knowledge: Knowledge, rarity: Rarity | None
 ) -> list[_Placed]:
-    """The sentences of the section whose own heading names what is to be done: not every manual numbers its steps."""
+    """The sentences of the section whose own heading names what is to be done: not every manual numbers its steps.
+
+    What the heading leaves out, the text may say for half as much: "To restart, ..." under "Emergency stop".
+    """
     chunks = {c.chunk.id: c.chunk for c in candidates if c.chunk.heading and c.chunk.kind is ChunkKind.TEXT}
     weights = term_weights(
-        understanding.terms, (f"{' '.join(chunk.heading)} {chunk.text}" for chunk in chunks.values())
+        understanding.terms, (f"{' '.join(chunk.heading)} {chunk.text}" for chunk in chunks.values()), rarity
     )
     total = sum(weights.values())
     best: Chunk | None = None
     highest = NAMED_BY_HEADING
     for chunk in chunks.values():
-        heading = words_in(chunk.heading[-1])
+        heading, body = words_in(chunk.heading[-1]), words_in(chunk.text)
         heading |= said_otherwise(understanding.others, heading)
-        named = sum(weight for term, weight in weights.items() if term in heading) / total if total else 0.0
+        body |= said_otherwise(understanding.others, body)
+        say = {term: 1.0 if term in heading else 0.5 if term in body else 0.0 for term in weights}
+        named = sum(weight * say[term] for term, weight in weights.items()) / total if total else 0.0
         if named > highest:
             best, highest = chunk, named
     if best is None:

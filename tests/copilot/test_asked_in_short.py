@@ -20,6 +20,9 @@ def ask(plant_home):
     [
         ("空压机空滤多久换一次", "2000 h", "每周"),
         ("空压机散热器多久清洗一次？", "2000 h", "4000 h"),
+        ("压机液压油多久换一次", "4,000 h", "hoses"),
+        ("What is the safety valve setting of the compressor?", "0.95 MPa", "F0.31"),
+        ("温控阀芯的备件号是多少", "AC-TV-0071", "拧紧"),
         ("How often is the air filter of the compressor replaced?", "2000 h", "每周"),
         ("How often is the coolant of the machining centre changed?", "six months", "4,000 h"),
         ("When is the gear oil in the gear motors changed?", "15,000 h", "4,000 h"),
@@ -39,6 +42,11 @@ def test_short_answers(ask, question, short, lacks):
     [
         ("How do I restart the packaging line after an E-stop?", "press the blue reset button"),
         ("How do I change the oil of the compressor?", "加入新油 45 L"),
+        ("包装线急停后怎么恢复", "press the blue reset button"),
+        ("怎么更换加工中心编码器电池", "2. Pull out the old block of four cells"),
+        ("加工中心导轨用什么油", "CG 68"),
+        ("Which grease for the linear guides of the machining centre?", "CG 68"),
+        ("空压机用什么油", "合成螺杆油，黏度等级 46"),
         ("油分芯堵了有什么现象？", "油气分离芯堵塞"),
         ("变频报过流怎么处理", "变频器加速过电流"),
     ],
@@ -57,6 +65,7 @@ def test_other_words_and_the_other_language(ask, question, holds):
         ("What is the diameter of the ball screw of the press?", None),
         ("空压机冷却水流量多少？", None),
         ("空压机皮带多久换一次？", None),
+        ("主机轴承的型号是多少？", "AC-75"),
     ],
 )
 def test_what_the_documents_do_not_say(ask, question, machine):

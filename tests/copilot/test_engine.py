@@ -196,6 +196,44 @@ def test_a_procedure_brings_the_tools_and_parts_named_before_its_steps():
     ]  # fmt: skip
 
 
+ALARM = chunk(
+    "a", "Alarm: 12\nText: Emergency stop pressed\nCause: One of four buttons\nRemedy: Release and reset",
+    heading=("9 Alarms",), kind=ChunkKind.TABLE, section=9,
+)  # fmt: skip
+
+
+def test_how_to_do_it_is_told_by_the_section_about_it_and_not_by_the_row_of_an_alarm():
+    question = "How do I restart the wrapper after an emergency stop?"
+    told = chunk(
+        "b", "Four buttons cut the drives off. To restart, turn the button, press reset and wait for the green lamp.",
+        heading=("3 Controls", "3.2 Emergency stop"), section=3,
+    )  # fmt: skip
+    answer = copilot(FakeKnowledge([ALARM, told], [], [], []), judge=EvidenceJudge(threshold=0.0)).ask(question)
+    assert cited(answer) == ["b"] and "press reset" in answer.text
+
+
+def test_the_oil_is_named_and_not_what_else_is_said_of_the_place():
+    where = [
+        chunk("a", "Interval | Job\n400 h | Check the oil of the chain: each link is wet\n2,000 h | Clean the chain",
+              heading=("Schedule",), kind=ChunkKind.TABLE, section=1),
+        chunk("b", "The pump feeds 2 ml of oil CLP 220 each hour.", heading=("Chain lubrication",), section=2),
+    ]  # fmt: skip
+    knowledge = FakeKnowledge(where, [], [], [])
+    answer = copilot(knowledge, judge=EvidenceJudge(threshold=0.0)).ask("Which oil for the chain?")
+    assert answer.text == "The pump feeds 2 ml of oil CLP 220 each hour. [1]"
+
+
+def test_a_part_number_is_answered_by_a_designation_of_that_part_or_not_at_all():
+    worn = chunk("a", "The bearing of the fan wears. Replace the bearing at 80 °C.", heading=("Faults",))
+    spare = chunk("b", "Part: Fan bearing\nPart number: KX-6205\nOn stock: 2", heading=("Spare parts",), kind=ChunkKind.TABLE,
+                  section=2)  # fmt: skip
+    question = "What is the part number of the fan bearing?"
+    without = copilot(FakeKnowledge([worn], [], [], []), judge=EvidenceJudge(threshold=0.0)).ask(question)
+    assert without.status is AnswerStatus.NO_EVIDENCE
+    answer = copilot(FakeKnowledge([worn, spare], [], [], []), judge=EvidenceJudge(threshold=0.0)).ask(question)
+    assert cited(answer) == ["b"] and answer.short == "KX-6205"
+
+
 def test_more_is_the_rest_of_the_section_with_markers_of_its_own():
     answer = COPILOT.ask("What is the tightening torque of the flange bolts?")
     more = COPILOT.more(answer)

@@ -94,6 +94,19 @@ def test_meaning_may_lift_the_other_languages_chunk_above_matching_words(index):
     assert first(index, "检查之前要切断电源吗") == "空压机: 安全", "its own language comes first where it answers"
 
 
+def test_words_of_the_other_language_raise_the_chunk_that_holds_them(index):
+    retriever = HybridRetriever(index, HashingEmbedder())  # knows no Chinese: only the listed words lead there
+    assert retriever._translated("What is the oil level gauge for?", ["oil", "level", "gaug"]).max() == 0
+    held = retriever._translated("What is the highest discharge temperature?", ["highest", "discharg", "temperatur"])
+    [place] = held.nonzero()[0]
+    assert "排气温度" in index.chunks_at([int(place)])[0].text and 0.5 < held[place] < 1
+    assert not retriever._translated(
+        "temperature of the mill's spindle bearing", ["temperatur", "mill", "spindl", "bear"]
+    ).any()
+    found = first(index, "discharge temperature", translated_weight=0.9, dense_weight=0.0)
+    assert found == "空压机: 日常检查"
+
+
 def test_words_keep_their_full_say_where_they_match(index):
     retriever = HybridRetriever(index, Translating())
     words = ["coolant", "pump"]

@@ -33,6 +33,12 @@ def says(question: str, text: str) -> bool:
         ("Which lube goes into it?", "Lubricant: see the table"),
         ("How often is the air filter replaced?", "空气过滤器 更换"),
         ("联轴器多久检查一次", "Check the coupling"),
+        ("油压多少", "Read the pressure of the oil at the gauge"),
+        ("怎么更换编码器电池", "Replacing the batteries of the encoders"),
+        ("注塑机液压油多久换一次", "Change the oil after 5,000 h"),
+        ("输送线急停后怎么恢复", "To restart, press the blue button"),
+        ("The ram sinks at rest", "Slide drifts downwards"),
+        ("导轨用什么油", "The way lubrication takes CG 220"),
     ],
 )  # fmt: skip
 def test_texts_that_say_it_in_other_words(question, text):
@@ -47,6 +53,7 @@ def test_texts_that_say_it_in_other_words(question, text):
         ("回油滤芯多久换", "机油滤清器每 500 小时更换"),
         ("What is the stopping time?", "emergency off"),
         ("The driver of the truck", "frequency inverter"),
+        ("油压多少", "The pressure of the air; oil is added"),
     ],
 )
 def test_texts_that_say_something_else(question, text):
@@ -69,6 +76,7 @@ def test_work_in_other_words():
     assert said_otherwise(others, words_in("The coolant is replaced every six months.")) == {"chang"}
     assert said_otherwise(words_for_work("多久换一次"), words_in("Replace the filter")) == {"换"}
     assert not said_otherwise(others, words_in("Check the coolant"))
+    assert said_otherwise(words_for_work("How often is it lubricated?"), words_in("Grease the pins")) == {"lubric"}
 
 
 @pytest.mark.parametrize(
