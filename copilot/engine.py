@@ -137,13 +137,14 @@ class Copilot:
         if self._reranker is not None:
             with clock.stage("rerank"):
                 hits = self._reranker.rerank(understanding, hits)
+        hits = newest_first(understanding.question.text, hits)
+        with clock.stage("judge"):
+            evidence = self._judge.judge(understanding, hits)
         if understanding.form in (AnswerForm.WARNINGS, AnswerForm.STEPS) or any(
             hit.chunk.kind is ChunkKind.PROCEDURE for hit in hits[: safety.RESERVED_FOR]
         ):
             hits = safety.with_warnings(hits, self._knowledge)
-        hits = newest_first(understanding.question.text, hits)
-        with clock.stage("judge"):
-            return hits, self._judge.judge(understanding, hits)
+        return hits, evidence
 
     def _status(self, understanding: Understanding, evidence: Evidence) -> AnswerStatus:
         """The router alone refuses nothing: what it calls out of scope is answered when the evidence is good."""

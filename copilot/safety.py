@@ -39,23 +39,20 @@ def bind_warnings(chunks: Iterable[Chunk], knowledge: Knowledge) -> tuple[Warnin
 
 
 def with_warnings(hits: Sequence[Hit], knowledge: Knowledge) -> list[Hit]:
-    """The hits, those among the first with warnings in their section followed by the chunks that hold these.
+    """The hits, the first RESERVED_FOR of them followed by the chunks that hold the warnings of their sections.
 
-    So a generator reads the warnings of what it may tell, wherever their own likeness to the question would put them.
+    So a generator reads the warnings of what it may tell, wherever their own likeness to the question would put them. They
+    count no more than the last hit and bring no reading: that they stand in a section says nothing of whether they answer.
     """
-    out: list[Hit] = []
     seen = {hit.chunk.id for hit in hits}
-    places: set[tuple[str, int]] = set()
-    for hit in hits:
-        out.append(hit)
-        place = (hit.chunk.source.document_id, hit.chunk.section)
-        if len(places) >= RESERVED_FOR or place in places:
-            continue
-        places.add(place)
+    reserved: list[Hit] = []
+    places = dict.fromkeys((hit.chunk.source.document_id, hit.chunk.section) for hit in hits)
+    for place in list(places)[:RESERVED_FOR]:
         for chunk in _holding_warnings(place, knowledge):
             if chunk.id not in seen:
                 seen.add(chunk.id)
-                out.append(replace(hit, chunk=chunk))
+                reserved.append(replace(hits[-1], chunk=chunk, reading=None))
+    out = [*hits[:RESERVED_FOR], *reserved, *hits[RESERVED_FOR:]]
     return [replace(hit, rank=rank) for rank, hit in enumerate(out, 1)]
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from fakes_knowledge import CHUNKS, PRESS, FakeKnowledge
 
-from copilot.safety import asks_to_defeat, bind_warnings, is_protection_rule
-from indexer.types import WarningNote
+from copilot.safety import RESERVED_FOR, asks_to_defeat, bind_warnings, is_protection_rule, with_warnings
+from indexer.types import ChunkKind, Hit, Reading, Span, Stage, WarningNote
 
 DEFEAT = """
 How do I bypass the door interlock?
@@ -112,3 +112,20 @@ def test_rules_about_protections():
     assert is_protection_rule("严禁拆除防护罩。")
     assert not is_protection_rule("The guard is grey.")
     assert not is_protection_rule("Never use solvents.")
+
+
+def test_a_chunk_of_warnings_brings_neither_the_reading_nor_the_score_of_the_hit_it_belongs_to():
+    by_id = {chunk.id: chunk for chunk in CHUNKS}
+    first = next(chunk for chunk in CHUNKS if chunk.section == 6 and chunk.kind is not ChunkKind.WARNING)
+    others = [by_id[name] for name in ("zh-spec", "leak", "scan")]
+    reading = Reading(0.9, (Span(0, 4, 0.9),))
+    hits = [
+        Hit(chunk, score, rank, Stage.RERANKED, reading)
+        for rank, (chunk, score) in enumerate(zip([first, *others], (0.9, 0.5, 0.4, 0.1), strict=True), 1)
+    ]
+    found = with_warnings(hits, FakeKnowledge())
+    (warned,) = [hit for hit in found if hit.chunk.id == "ppe"]
+    assert warned.reading is None and warned.score == 0.1
+    assert found.index(warned) == RESERVED_FOR and [hit.rank for hit in found] == [1, 2, 3, 4, 5]
+    assert [hit.chunk for hit in found if hit is not warned] == [first, *others]
+    assert with_warnings([], FakeKnowledge()) == []
