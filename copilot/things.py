@@ -42,8 +42,11 @@ _GENERAL = frozenset(("tool", "material", "spare part", "工具", "材料"))
 _LUBRICANT = re.compile(r"oils?|grease|lubricants?|lube|.*[油脂]")
 # What kind of lubricant, battery ... it is, behind its name ("oil CG 68", "grease, NLGI class 2", 油，黏度等级 46), before it
 # ("HLP 46 oil", 46号液压油), or as an adjective ("copper paste", 锂基脂). Quantities are blanked before: "3 ml of oil" names none.
-_KIND_BEHIND = r"(?:\s*[,(]?\s*(?:(?-i:[A-Z][\w/-]*)|class|grade|type|viscosity|no\.?))*\s*(?-i:[A-Z]*)[-\s]?\d[\w./-]*"
-_KIND_BEFORE = r"(?-i:\b[A-Z][\w/-]*)(?:[-\s]?(?-i:[A-Z]+))*[-\s]?\d[\w./-]*\s+(?:[a-z]+\s+)?"
+# Words in capitals run on for lines in manuals: each repetition begins with its separator, so that there is one way to match.
+_KIND_BEHIND = (
+    r"(?:[\s,(]{1,4}(?:(?-i:[A-Z][\w/-]*)|class|grade|type|viscosity|no\.?)){0,5}\s*(?-i:[A-Z]*)[-\s]?\d[\w./-]*"
+)
+_KIND_BEFORE = r"(?-i:\b[A-Z][\w/-]*)(?:\s(?-i:[A-Z]+)){0,3}[-\s]?\d[\w./-]*\s+(?:[a-z]+\s+)?"
 _KIND_WORD = (
     r"(?:synthetic|mineral|lithium|calcium|silicone|copper|graphite|molybdenum|ptfe|ceramic|food[-\s]grade|metal-free|zinc[-\s]free|"
     r"alkaline|neutral|isopropyl|low-viscosity|high-temperature)\b[-\s]+(?:[a-z]+\s+){0,2}?"
@@ -60,7 +63,7 @@ _DESIGNATION = re.compile(
     re.IGNORECASE,
 )
 _DESIGNATED = re.compile(
-    r"(?<![A-Za-z0-9])(?!(?:Steps?|Tables?|Sections?|Chapters?|Fig|Figures?|Pages?|Items?|Rev)\b)[A-Z][A-Za-z]{0,5}[-/\s]?(?:[A-Z]{1,4}[-/\s]?)*\d[\w./-]*|(?<![\w.,-])\d+[A-Z][\w-]*|(?<![\w.,-])\d{4,}(?![\w.,])|"
+    r"(?<![A-Za-z0-9])(?!(?:Steps?|Tables?|Sections?|Chapters?|Fig|Figures?|Pages?|Items?|Rev)\b)[A-Z][A-Za-z]{0,5}[-/\s]?(?:[A-Z]{1,8}[-/\s]){0,3}[A-Z]{0,8}\d[\w./-]*|(?<![\w.,-])\d+[A-Z][\w-]*|(?<![\w.,-])\d{4,}(?![\w.,])|"
     r"(?:等级|grade|class|type)\s*[A-Z]*\d|\d+\s*[号#]"
 )
 _HOW_MANY = re.compile(

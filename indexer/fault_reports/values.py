@@ -112,7 +112,7 @@ def _full_year(text: str) -> int:
 
 
 def _iso(year: int, month: int, day: int, tail: str) -> str | None:
-    if not 1950 <= year <= 2100 or not _TIME_TAIL.match(tail):
+    if not 1950 <= year <= 2100 or not _TIME_TAIL.match(" ".join(tail.split())):
         return None
     try:
         return date(year, month, day).isoformat()

@@ -154,3 +154,13 @@ def test_how_many(text, worth):
 @pytest.mark.parametrize("question", ["How many hours does it take?", "How many bar?", "How much oil?", "要多少牛米？"])
 def test_an_amount_is_no_count(question):
     assert not counts_things(question)
+
+
+@pytest.mark.parametrize(
+    "text", ["OIL " + "A" * 300, "oil " + "RISK OF EXPLOSION " * 60, "oil " + "A-" * 200, "油" + "A" * 300]
+)
+def test_long_runs_of_capitals_are_read_in_one_pass(text):
+    """With patterns that can match in many ways these never come back."""
+    asked = thing_asked("Which oil do I use?")
+    assert asked is not None and not asked.is_specified_in(text)
+    assert not has_designation(text, ())

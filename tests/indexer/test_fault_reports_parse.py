@@ -55,6 +55,11 @@ def test_dates(text: str, iso: str | None) -> None:
     assert parse_date(text) == iso
 
 
+def test_blanks_between_day_and_time_cost_nothing() -> None:
+    assert parse_date("2024-03-05" + " " * 2_000 + "14:30") == "2024-03-05"
+    assert parse_date("2024-03-05" + " " * 2_000 + "?") is None
+
+
 def test_month_first_dates() -> None:
     assert parse_date("4/5/2023", "mdy") == "2023-04-05"
     assert parse_date("25/12/2023", "mdy") == "2023-12-25"
