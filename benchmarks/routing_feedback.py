@@ -177,7 +177,7 @@ def _classes_lost(loop: Loop, clean: Answers, noisy: Answers) -> str:
     """What the wrong labels cost single classes in the last round."""
     said = []
     for level, names in (("intent", {}), ("domain", data.domains())):
-        was, now = (_recalls(loop, answers, names) for answers in (clean, noisy))
+        was, now = (_recalls(loop, one, names) for one in (clean, noisy))
         drops = {label: 100 * (was[label] - now[label]) for label in was if label != OUT_OF_SCOPE}
         worst = max(drops, key=lambda label: drops[label])
         down = sum(drop > ALLOWED for drop in drops.values())
@@ -231,16 +231,16 @@ def _hostile_level(table: Table, loop: Loop, clean: Run, level: str, names: Mapp
     labels = sorted({example.label for example in base})
     others = Counter(example.label for example in base)
 
-    def learnt(stored: Sequence[Stored], caps: Caps | None, judge_: Judge | None) -> tuple[Answers, int]:
-        examples, _ = resolve(stored, [], labels, caps, others, judge=judge_)
+    def learnt(stored: Sequence[Stored], caps: Caps | None, doubt: Judge | None) -> tuple[Answers, int]:
+        examples, _ = resolve(stored, [], labels, caps, others, judge=doubt)
         return here.learn([*base, *examples])[1], len(examples)
 
-    doubt = judge(base)
-    protections = (("all", None, doubt), ("caps", None, None), ("none", _NO_CAPS, None))
+    by_the_rest = judge(base)
+    protections = (("all", None, by_the_rest), ("caps", None, None), ("none", _NO_CAPS, None))
     before, count = (
-        learnt(honest, None, doubt)
+        learnt(honest, None, by_the_rest)
         if names
-        else (clean.answers[-1], len(resolve(honest, [], labels, None, others, judge=doubt)[0]))
+        else (clean.answers[-1], len(resolve(honest, [], labels, None, others, judge=by_the_rest)[0]))
     )
     was = _recalls(here, before)
     table.add(level, "nothing", "all", 0, count, f"{_share(here, before):.1f}", "", "", "", "")
@@ -255,8 +255,8 @@ def _hostile_level(table: Table, loop: Loop, clean: Run, level: str, names: Mapp
         "moves the same questions of every label": _same_questions(honest, every),
     }.items():
         # A contradiction of two people gives no example, so there is nothing left to protect from.
-        for protection, caps, judge_ in protections if "new" in what else protections[:1]:
-            after, count = learnt([*honest, *entries], caps, judge_)
+        for protection, caps, doubt in protections if "new" in what else protections[:1]:
+            after, count = learnt([*honest, *entries], caps, doubt)
             now = _recalls(here, after)
             drops = {label: 100 * (was[label] - now[label]) for label in inner}
             worst = max(drops, key=lambda label: drops[label])

@@ -99,13 +99,19 @@ class Thing:
         return not _GENERAL.intersection(self.words)
 
     def is_named_by(self, cell: Cell) -> bool:
-        """Whether a cell is the name of such a thing: in a column for them, or with its word as its head, and no work or interval."""
+        """Whether a cell is the name of such a thing: in a column for them, or with its word as its head, and no work or interval.
+
+        What only says how much of it there is names none: "battery below 3 V", "residual oil 3 mg/m³".
+        """
         text = fold(cell.text).strip()
         if not text.strip(" -–—") or states_interval(text):
             return False
         if _head(self.words).search(fold(cell.label)):
             return True
-        return bool(_head(self.words).search(without_quantities(text).strip()))  # "battery below 3 V" names none
+        bare = without_quantities(text)
+        named = _head(self.words).search(bare.strip())
+        measured = len(bare.rstrip()) < len(text) and not _specified(self.words).search(without_quantities(cell.text))
+        return named is not None and not measured
 
     def is_specified_in(self, text: str) -> bool:
         """Whether running text says which: the word for the thing with a designation or a word for its kind."""

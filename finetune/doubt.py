@@ -66,8 +66,8 @@ def contradicted(voices: Sequence[Voice], trusted: Sequence[Example], vectors: V
     return found
 
 
-def judge_on(body: Body, cache: Path, trusted: Sequence[Example], threads: int | None = None) -> Judge:
-    """The judge of corrections by the vectors of the unchanged body. Nothing is computed before it is asked."""
+def judge_on(body: Body, cache: Path, trusted: Sequence[Example], threads: int = 0) -> Judge:
+    """The judge of corrections by the vectors of the unchanged body, on all cores by default. Nothing is computed before it is asked."""
 
     def judge(voices: Sequence[Voice]) -> list[str | None]:
         network, tokens = unchanged(body, cache, threads), body.tokens(MAX_TOKENS)

@@ -223,7 +223,7 @@ def _router_rows(settings: Settings, threads: int) -> list[Example]:
         from finetune.classifier import read_kept_examples
 
         known += read_kept_examples(current.folder)
-    judge = judge_on(assemble.make_body(settings), assemble.make_home(settings).cache_folder, known, threads or None)
+    judge = judge_on(assemble.make_body(settings), assemble.make_home(settings).cache_folder, known, threads)
     counts = Counter(example.label for example in known)
     said, report = store.examples([route.name for route in routes], others=counts, judge=judge)
     for line in report.lines():

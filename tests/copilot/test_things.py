@@ -164,3 +164,21 @@ def test_long_runs_of_capitals_are_read_in_one_pass(text):
     asked = thing_asked("Which oil do I use?")
     assert asked is not None and not asked.is_specified_in(text)
     assert not has_designation(text, ())
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("residual oil 3 mg/m³", False),
+        ("残油 3 mg/m³", False),
+        ("oil 4 l", False),
+        ("synthetic oil 4 l", True),
+        ("synthetic screw oil", True),
+        ("gear oil VG 220", True),
+        ("合成螺杆油", True),
+        ("46号液压油 6 L", True),
+    ],
+)
+def test_how_much_oil_there_is_does_not_say_which(value, names):
+    asked = thing_asked("Which oil goes into the compressor?")
+    assert asked is not None and asked.is_named_by(Cell("Specification", value)) is names
