@@ -2,8 +2,8 @@
 
     python -m benchmarks.calibrate [--limit N] [--reader FOLDER]
 
-Nothing here is a dev set. Indexed are: half of the paragraphs of the new_wiki articles held out of the training, half of some
-paragraphs of cmrc train, the manuals of Klipper and Marlin, and made-up tables. Asked are questions whose passage is in the
+Nothing here is a dev set. Indexed are: half of the paragraphs of the new_wiki articles held out of the training, half of the
+paragraphs of cmrc train held out of it, the manuals of Klipper and Marlin, and made-up tables. Asked are questions whose passage is in the
 index and questions whose passage is not: those of the other half (same topics), headings of another program's manual,
 made-up questions on tables that are not there.
 """
@@ -61,8 +61,7 @@ def corpora(limit: int) -> dict[str, tuple[list[tuple[str, str]], list[Asked]]]:
     """Name -> ([(file name, text)], questions)."""
     rng = np.random.default_rng(SEED + 1)
     out = {}
-    squad = sources.read_squad(DATA / "cmrc2018" / "train-pseudo-cmrc2018.json")
-    for name, paragraphs in (("wiki", sources.split_new_wiki(DATA)[1]), ("cmrc", squad[-400:])):
+    for name, paragraphs in (("wiki", sources.split_new_wiki(DATA)[1]), ("cmrc", sources.split_cmrc(DATA)[1])):
         order = rng.permutation(len(paragraphs))
         kept = {int(i) for i in order[: len(order) // 2]}
         files = [(f"{i:04d}.txt", paragraphs[i].text) for i in sorted(kept)]

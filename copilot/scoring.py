@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from copilot.options import option_asked, options
 from copilot.protocols import Rarity
 from copilot.sentences import Unit, UnitKind, split
 from copilot.synonyms import SAYS, actions_in, said_otherwise, words_in
@@ -72,6 +73,7 @@ _LABEL_SAYS = 0.3
 _SAME_WORK, _OTHER_WORK = 0.15, 0.2
 _NAMES_THING = 0.3  # a row or sentence that names the grease asked for
 _COUNTED = 0.2
+_IS_OPTION = 1.0  # the choice of a setting whose value is asked about
 _MEANING_UNITS = 14
 _READ = 0.3  # what a unit gains in which the reader is certain to see the answer
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", ")", "”", "…")
@@ -167,6 +169,7 @@ class UnitScorer:
         self._actions = actions_in(understanding.text)
         self._thing = thing_asked(understanding.text)
         self._counts = counts_things(understanding.text)
+        self._option = option_asked(understanding.text)
         self._wants_interval = form is AnswerForm.INTERVALS and self._thing is None
         self._wants_value = wants_value(understanding) and (self._thing is None or bool(self._dimensions))
         self._quantity_words = {
@@ -256,6 +259,8 @@ class UnitScorer:
         bonus += _LABEL_SAYS * self._named_by(cells) + self._does_what_is_asked(cells)
         if self._thing is not None and (self._thing.is_in(cells) if cells else self._thing.is_specified_in(text)):
             bonus += _NAMES_THING
+        if self._option is not None and options(candidate.chunk.text).get(self._option) == text.strip():
+            bonus += _IS_OPTION
         if self._counts:
             bonus += _COUNTED * count_in(text, cells)
         if self._wants_code and any(_CODE_CELL.fullmatch(cell.text.strip()) for cell in cells):

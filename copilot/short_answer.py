@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from copilot.conditions import Conditions, stretches
+from copilot.options import chosen_option
 from copilot.scoring import GENERIC, wants_value
 from copilot.synonyms import said_otherwise, words_in
 from copilot.table_rows import Row, rows_of, value_cell
@@ -55,6 +56,8 @@ def short_answer(
         understanding = replace(understanding, form=AnswerForm.AUTO)
     if asks_yes_or_no(understanding.text):
         return yes_or_no(understanding, citations, chunks)
+    if option := chosen_option(understanding.text, (citation.quote for citation in citations)):
+        return option if len(option) <= _LONGEST else ""
     quoted = [(citation, chunks[citation.chunk_id]) for citation in citations if citation.chunk_id in chunks]
     rows = [row for citation, chunk in quoted for row in _rows_quoted(citation, chunk)]
     if rows:

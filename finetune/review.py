@@ -74,6 +74,10 @@ class Voice:
     label: str
     author: str | None
     judged: bool  # false: it speaks on others but is not itself in question
+    against: frozenset[str] = frozenset()
+    """In a tie, who says otherwise: neither side is judged by what the other teaches."""
+    rivals: frozenset[str] = frozenset()
+    """In a tie, the other labels: the likeliest counts, however small its lead."""
 
 
 Judge = Callable[[Sequence[Voice]], Sequence[str | None]]
@@ -197,6 +201,7 @@ class _Vote:
     label: str
     author: str
     moved_from: str | None  # the route the question would be taken from, "" when unknown; None when it is not moved
+    by_operator: bool  # and not imported, or said at the command line in nobody's name
     at: datetime
     review: Review | None
 
@@ -236,8 +241,10 @@ def resolve(
             counts["empty"] += 1
             continue
         route = stored.feedback.route
-        moved = None if route == label or stored.source != "operator" else route
-        groups[key].append(_Vote(place, text, label, stored.feedback.author, moved, stored.feedback.created_at, review))
+        by_operator = stored.source == "operator"
+        moved = route if by_operator and route != label else None
+        author, at = stored.feedback.author, stored.feedback.created_at
+        groups[key].append(_Vote(place, text, label, author, moved, by_operator, at, review))
 
     settled: list[tuple[Sequence[_Vote], _Settled]] = [(votes, _settle(votes)) for votes in groups.values()]
     doubted: tuple[Doubtful, ...] = ()
@@ -320,14 +327,17 @@ def _judged(
 ) -> tuple[list[tuple[Sequence[_Vote], _Settled]], tuple[Doubtful, ...]]:
     """What is settled once all know of each other, and what one operator alone moved against everything else.
 
-    A confirmed route is never doubted, the version that took it bears it out; nor is what comes from the command line itself.
-    Of a tie the one label that is not doubted counts.
+    A confirmed route is not doubted unless somebody contradicts it, the version that took it bears it out; what comes from the
+    command line itself never is. Of a tie the label counts that what neither side teaches makes the likelier, unless it contradicts both.
     """
     voices, owners = [], []
     for place, (votes, one) in enumerate(settled):
+        sides = frozenset(vote.author for vote in votes) if one.tied else frozenset()
         for label in one.tied or ((one.label,) if one.label is not None else ()):
             newest, author = _newest(votes, label), _alone(votes, label)
-            voices.append(Voice(newest.text, label, author, author is not None and newest.moved_from is not None))
+            questionable = newest.by_operator if one.tied else newest.moved_from is not None
+            judged, rivals = author is not None and questionable, frozenset(one.tied) - {label}
+            voices.append(Voice(newest.text, label, author, judged, sides - {author}, rivals))
             owners.append(place)
     left: dict[int, list[str]] = defaultdict(list)
     doubted = []

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from indexer.analysis import is_chinese, question_tokens, tokens
-from indexer.codes import LEVELS, Candidate, Normal, candidates, is_generic, may_match, normal_forms
+from indexer.codes import LEVELS, Candidate, Normal, candidates, is_generic, may_match, names_table, normal_forms
 from indexer.types import CodeEntry, CodeMatch
 
 SCHEMA = """
@@ -155,6 +155,12 @@ class CodeRegistry:
                 for entry in self._entries(keys, level, machine)
                 if may_match(asked, self._closest_form(entry, keys, level), level, f"{entry.context} {entry.title}")
             ]
+            if level == 4 and candidate.initial:  # as close as a prefix of the same family
+                found += [
+                    (entry, 3, candidate.written)
+                    for entry in self._entries(keys, level, machine)
+                    if normal_forms(entry.code).family == "" and names_table(candidate.initial, entry.context)
+                ]
             best.extend(b for b in found if b[0] not in seen)
             seen.update(entry for entry, _, _ in found)
             if any(entry.definition for entry, _, _ in found) and not spoken:

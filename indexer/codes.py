@@ -111,7 +111,8 @@ def may_match(question: Normal, entry: Normal, level: int, context: str) -> bool
     """Whether two codes that share a key on `level` can be the same, given what stands around the entry.
 
     Below level 3 the text is the same, so they can. On level 3 the prefixes must name one family, or one of them is
-    missing and the context names it; level 4 is for questions that give a number alone; on level 5 one must be hexadecimal.
+    missing and the context names it; level 4 is for questions that give a number alone; on level 5 one must be hexadecimal,
+    and no letter before the other: "C23" is not 0x17.
     """
     if level <= 2:
         return True
@@ -126,7 +127,21 @@ def may_match(question: Normal, entry: Normal, level: int, context: str) -> bool
         return entry.family == "" and bool(_FAMILY_CONTEXT[question.family].search(context))
     if level == 4:
         return question.family == ""
-    return question.hexadecimal != entry.hexadecimal
+    return question.hexadecimal != entry.hexadecimal and None not in (question.family, entry.family)
+
+
+def names_table(initial: str, context: str) -> bool:
+    """Whether the table that a code of plain digits stands in is one of faults whose name begins with this letter.
+
+    >>> names_table("C", "Controller Error Code"), names_table("C", "Servo Error Code")
+    (True, False)
+    """
+    near = context.split("\n")[0]
+    words = re.findall(r"[a-z]{4,}", near.casefold())
+    return bool(_FAULT_CONTEXT.search(near)) and any(
+        word.startswith(initial.casefold()) and not is_generic(word) and not _CODE_HEADER.fullmatch(word)
+        for word in words
+    )
 
 
 # --- Where documents define codes -------------------------------------------------------------------------------
@@ -162,6 +177,7 @@ _LETTER_DIGIT = re.compile(
     re.IGNORECASE,
 )
 _X_CODE = re.compile(r"[A-Z]{2}\d{2,5}")
+_INITIAL = re.compile(r"([A-Z])[- ]?\d{1,4}", re.IGNORECASE)
 _DIGITS = re.compile(r"-?\d{1,6}")
 _UNITLIKE = re.compile(
     r"-?\d+(?:\.\d+)?\s*(?:mm|cm|m|kg|g|v|a|w|kw|hz|khz|s|ms|min|h|nm|bar|mpa|kpa|°c|rpm|%|us|mb|gb|kb)", re.IGNORECASE
@@ -344,6 +360,7 @@ class Candidate:
 
     `strong`: it looks like a code whatever the registry holds. `bare`: nothing says "code" beside it, so that only a code
     written alike can answer it: a plain number, or the end of a product's name ("SKR MINI E3", "Ender V2").
+    `initial`: the single letter before a number where a code is asked for; it may be a table's, "C23" that of controller errors.
     """
 
     written: str
@@ -351,6 +368,7 @@ class Candidate:
     start: int
     end: int
     bare: bool = False
+    initial: str = ""
 
 
 _SPOKEN_NUMBER = re.compile(
@@ -395,13 +413,12 @@ _STRONG = re.compile(
 
 
 _NAME_BEFORE = re.compile(r"(?:(?<![\w-])[A-Z][A-Za-z]+[ \-]+)+$")
+_CODE_WORDS = rf"{_SPOKEN}|codes?|display(?:s|ed)?|show(?:s|ing|n)?|trip(?:s|ped)?|reports?|says|mean(?:s|ing)?"
+_CODE_WORDS_ZH = rf"{_SPOKEN_ZH}|报|显示|提示|出现|意思"
 _SAYS_CODE = re.compile(
-    both_scripts(
-        rf"(?<![A-Za-z])(?:{_SPOKEN}|codes?|display(?:s|ed)?|show(?:s|ing|n)?|trip(?:s|ped)?|reports?|says|mean(?:s|ing)?|what|which)(?![A-Za-z])|"
-        rf"{_SPOKEN_ZH}|报|显示|提示|出现|意思"
-    ),
-    re.IGNORECASE,
+    both_scripts(rf"(?<![A-Za-z])(?:{_CODE_WORDS}|what|which)(?![A-Za-z])|{_CODE_WORDS_ZH}"), re.IGNORECASE
 )
+_ASKS_CODE = re.compile(both_scripts(rf"(?<![A-Za-z])(?:{_CODE_WORDS})(?![A-Za-z])|{_CODE_WORDS_ZH}"), re.IGNORECASE)
 
 
 def candidates(question: str) -> list[Candidate]:
@@ -450,7 +467,11 @@ def candidates(question: str) -> list[Candidate]:
             if not single and not re.match(r"[A-Za-z0-9$#]+\s+[-A-Za-z0-9._/]*\d", piece):
                 continue
             named = single and strong and _ends_a_name(text, start, end)
-            out.setdefault((start, end), Candidate(piece, strong and single and not named, start, end, bare=named))
+            lettered = _INITIAL.fullmatch(piece) if _ASKS_CODE.search(text) else None
+            out.setdefault(
+                (start, end),
+                Candidate(piece, strong and single and not named, start, end, named, lettered[1] if lettered else ""),
+            )
     if not any(candidate.strong for candidate in out.values()) and (_SHOWN.search(text) or _says_nothing_else(text)):
         for match in _BARE.finditer(text):
             if _COUNTED.search(text[: match.start()]):

@@ -11,6 +11,7 @@ from copilot.sentences import Unit, UnitKind, split
 from copilot.table_values import cells_of
 from copilot.types import Piece, Understanding
 from copilot.wording import say
+from indexer.analysis import tokens
 from indexer.codes import fold_code, line_definition, normal_forms
 from indexer.types import Chunk, ChunkKind, CodeEntry, CodeMatch
 
@@ -31,6 +32,8 @@ def definitions(understanding: Understanding) -> list[list[CodeMatch]]:
 def _equals(group: Sequence[CodeMatch]) -> list[CodeMatch]:
     best = max(match.score for match in group)
     fitting = [match for match in group if match.score >= best - 1e-9]
+    meanings = {_meaning(match.entry) for match in fitting if match.entry.title}
+    fitting += [match for match in group if match not in fitting and _meaning(match.entry) in meanings]
     level = min(match.level for match in fitting)
     kept: list[CodeMatch] = []
     for match in fitting:
@@ -40,6 +43,11 @@ def _equals(group: Sequence[CodeMatch]) -> list[CodeMatch]:
         if match.level == level and not same_place:
             kept.append(match)
     return kept[:MAX_FAMILIES]
+
+
+def _meaning(entry: CodeEntry) -> tuple[str, str]:
+    """The machine and the short meaning: one fault that two documents list has both in common."""
+    return entry.machine or "", " ".join(tokens(entry.title))
 
 
 def answer_codes(understanding: Understanding, knowledge: Knowledge, quoter: Quoter) -> Iterator[Piece]:
@@ -71,11 +79,20 @@ _Text = list[tuple[Chunk, Unit]]
 
 
 def _distinct(found: Sequence[tuple[CodeMatch, Chunk, _Text]]) -> list[tuple[CodeMatch, Chunk, _Text]]:
-    """One of each: the same words printed twice are one meaning."""
+    """One of each: the same words printed twice are one meaning; of one meaning the row that holds all words of another says more."""
     out: dict[str, tuple[CodeMatch, Chunk, _Text]] = {}
     for match, chunk, text in found:
         out.setdefault("".join("".join(unit.text.split()) for _, unit in text), (match, chunk, text))
-    return list(out.values())
+    once = list(out.values())
+    words = [frozenset(tokens(" ".join(unit.text for _, unit in text))) for _, _, text in once]
+    return [
+        one
+        for place, one in enumerate(once)
+        if not any(
+            words[place] < words[other] and _meaning(one[0].entry) == _meaning(once[other][0].entry)
+            for other in range(len(once))
+        )
+    ]
 
 
 def _context(entry: CodeEntry, chunk: Chunk) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from finetune.errors import DataError
 from finetune.reading.examples import Group, Passage
-from finetune.reading.negatives import nearest
+from finetune.reading.negatives import Finder, nearest_by_words
 
 LICENCES = {
     "squadshifts new_wiki": "CC BY 4.0 (Miller et al. 2020), without the articles held out",
@@ -32,6 +32,7 @@ LICENCES = {
     "tables and sentences": "Apache-2.0: made up for this project",
 }
 HELD_OUT_ARTICLES = 8  # of new_wiki's 48, the last in the order of their titles' digests
+HELD_OUT_CMRC = 400  # paragraphs; `benchmarks.calibrate` fits on them
 _HEAD = re.compile(r"^[\d.\s]+")
 
 
@@ -97,8 +98,19 @@ def split_new_wiki(folder: Path) -> tuple[list[Paragraph], list[Paragraph]]:
     return [p for p in paragraphs if p.title not in held], [p for p in paragraphs if p.title in held]
 
 
+def split_cmrc(folder: Path) -> tuple[list[Paragraph], list[Paragraph]]:
+    """(to learn from, held out) of cmrc2018's training part; the last paragraphs are held out."""
+    paragraphs = read_squad(folder / "cmrc2018" / "train-pseudo-cmrc2018.json")
+    return paragraphs[:-HELD_OUT_CMRC], paragraphs[-HELD_OUT_CMRC:]
+
+
 def squad_groups(
-    paragraphs: Sequence[Paragraph], source: str, count: int, negatives: int, rng: np.random.Generator
+    paragraphs: Sequence[Paragraph],
+    source: str,
+    count: int,
+    negatives: int,
+    rng: np.random.Generator,
+    nearest: Finder = nearest_by_words,
 ) -> list[Group]:
     """`count` questions; negatives are like paragraphs without the answer, or the rest of a long one of its own."""
     flat = [(place, asked) for place, paragraph in enumerate(paragraphs) for asked in paragraph.asked]
@@ -136,7 +148,9 @@ def _titled(
     return Passage(head + paragraph.text, (span[0] + len(head), span[1] + len(head)) if span else None)
 
 
-def covid_groups(folder: Path, count: int, negatives: int, rng: np.random.Generator) -> list[Group]:
+def covid_groups(
+    folder: Path, count: int, negatives: int, rng: np.random.Generator, nearest: Finder = nearest_by_words
+) -> list[Group]:
     """Questions on long papers: the window of the answer against other windows of the same paper."""
     pieces: list[Paragraph] = []
     for paper in read_squad(folder / "covidqa" / "200423_covidQA.json"):
@@ -148,7 +162,7 @@ def covid_groups(folder: Path, count: int, negatives: int, rng: np.random.Genera
                 if a.span[0] >= begin and a.span[1] <= end and a.span[0] < begin + 900
             ]
             pieces.append(Paragraph("", paper.text[begin:end], tuple(inside)))
-    return squad_groups(pieces, "covidqa", count, negatives, rng)
+    return squad_groups(pieces, "covidqa", count, negatives, rng, nearest)
 
 
 def manual_chunks(folder: Path, model: Path) -> dict[str, list[str]]:
@@ -198,7 +212,13 @@ _ASK = (
 )
 
 
-def heading_groups(chunks: dict[str, list[str]], count: int, negatives: int, rng: np.random.Generator) -> list[Group]:
+def heading_groups(
+    chunks: dict[str, list[str]],
+    count: int,
+    negatives: int,
+    rng: np.random.Generator,
+    nearest: Finder = nearest_by_words,
+) -> list[Group]:
     """A heading, or a sentence taken out, as the question for the text it stands above."""
     out = []
     total = sum(map(len, chunks.values()))

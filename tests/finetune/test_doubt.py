@@ -58,6 +58,17 @@ def test_confirmations_are_evidence_but_never_doubted():
     assert contradicted(voices, TRUSTED, vectors) == [None, None, None, "oil"]
 
 
+def test_in_a_dispute_neither_side_is_judged_by_what_the_other_teaches():
+    dispute = [
+        Voice("bolts asked", "bolts", "u-1", True, frozenset({"u-2"})),
+        Voice("bolts asked", "oil", "u-2", True, frozenset({"u-1"})),
+    ]
+    flood = said("bolts", "oil", "u-2", 200, judged=False)
+    assert contradicted([*dispute, *flood], TRUSTED, vectors)[:2] == [None, "bolts"]
+    alone = [Voice("bolts asked", "bolts", "u-1", True), *flood]
+    assert contradicted(alone, TRUSTED, vectors)[0] == "oil"  # which is what the flood is for
+
+
 def test_a_label_that_nobody_else_has_taught_is_not_doubted():
     assert contradicted(said("bolts", "torque", "u-1", 9), TRUSTED, vectors) == [None] * 9
     taught = [*TRUSTED, *(Example(f"oil torque {i}", "torque") for i in range(doubt.LEAST_OF_LABEL))]

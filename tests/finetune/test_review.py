@@ -270,6 +270,25 @@ def test_doubted_corrections_take_no_place_under_the_caps(plant):
     assert [example.text for example in examples] == [f"good {i}" for i in range(4)]
 
 
+def test_in_a_tie_the_confirmed_route_is_judged_too_each_side_without_the_other(plant):
+    plant.say("guard open?", "procedure", "safety", author="u-a")
+    plant.say("guard open?", "procedure", author="u-b")  # confirms the route that u-a moves away from
+    plant.say("undisputed", "procedure", author="u-b")
+    asked = []
+
+    def judge(voices):
+        asked.extend(voices)
+        return ["safety" if v.judged and v.label == "procedure" else None for v in voices]
+
+    examples, _ = resolve(plant.entries, plant.reviews, ROUTES, judge=judge)
+    assert {(v.text, v.author): (v.judged, v.against) for v in asked} == {
+        ("guard open?", "u-a"): (True, frozenset({"u-b"})),
+        ("guard open?", "u-b"): (True, frozenset({"u-a"})),
+        ("undisputed", "u-b"): (False, frozenset()),
+    }
+    assert {example.text: example.label for example in examples} == {"guard open?": "safety", "undisputed": "procedure"}
+
+
 def test_of_a_tie_the_label_that_the_rest_bears_out_counts(plant):
     plant.say("guard open?", "procedure", "safety", author="u-a")
     plant.say("guard open?", "procedure", "troubleshooting", author="u-b")

@@ -69,6 +69,8 @@ def registry():
         ("$4", "4", "step enable invert"),
         ("servo error 10", "10", "current detection"),
         ("gripper error 10", "10", "gripper current"),
+        ("what does error S10 mean", "10", "current detection"),
+        ("G10 error", "10", "gripper current"),
         ("Err1", "Err01", "逆变单元保护"),
         ("故障代码01", "Err01", "逆变单元保护"),
         ("0x2230", "8752", "hardware overcurrent"),
@@ -209,3 +211,9 @@ def test_the_end_of_a_products_name_is_no_code_for_sure(question):
 )
 def test_a_code_is_one_where_the_question_asks_for_one(question):
     assert any(found.strong for found in candidates(question))
+
+
+@pytest.mark.parametrize("question", ["error C26", "what does X10 mean", "Which bearing is S10?"])
+def test_a_letter_is_no_table_and_no_hexadecimal_number_by_itself(registry, question):
+    """0x1A is 26, and there are tables of servo and gripper faults with a 10."""
+    assert not registry.lookup(question)
