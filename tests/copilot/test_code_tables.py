@@ -1,0 +1,109 @@
+"""Codes asked for as a panel shows them, and the choices of a setting, over a small index."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import HashingEmbedder
+
+from copilot.assemble import make_rarity
+from copilot.engine import Copilot
+from copilot.evidence import EvidenceJudge
+from copilot.generate.extractive import ExtractiveGenerator
+from copilot.options import chosen_option, option_asked, options
+from copilot.retrieve import HybridRetriever
+from copilot.types import Question
+from copilot.understand import Understander
+from finetune.router import SeedRouter, load_routes
+from indexer.build import BuildSettings, build
+from indexer.home import Home
+from indexer.store import Index
+
+FILES = {
+    "arm/arm_codes.md": "# Arm codes\n\n## Controller Error Code\n\n- 23: Joint beyond its range\n- 31: Collision\n\n## Servo Error Code\n\n"
+    "- 23: Encoder battery low\n- 40: Over current\n\n## Lift Servo Error Code\n\n- 40: Lift motor over current\n",
+    "arm/arm_manual.md": "# Arm manual\n\n## Controller errors\n\n| Error code | Meaning | Remedy |\n|---|---|---|\n"
+    "| 23 | Joint beyond its range | Jog the joint back and press home |\n| 31 | Collision | Free the arm |\n\n"
+    "## Modbus functions\n\n| Code | Function |\n|---|---|\n| 0x17 | Read and write registers |\n| 0x06 | Write a register |\n",
+    "drive/drive_manual.md": "# Drive manual\n\n## Parameters\n\n| Code | Function | Range | Default |\n|---|---|---|---|\n"
+    "| P0-02 | Source of commands | 0: keypad 1: terminals 2: bus | 0 |\n| P0-03 | Top speed | 0 to 60 Hz | 50 |\n",
+    "drive/驱动器手册.md": "# 驱动器手册\n\n## 参数\n\n| 功能码 | 名称 | 设定范围 | 出厂值 |\n|---|---|---|---|\n"
+    "| P7-10 | 停机方式 | 0：减速停机 1：自由停机 | 0 |\n",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory):
+    root = tmp_path_factory.mktemp("codes")
+    for name, text in FILES.items():
+        file = root / "plant" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    home, embedder = Home(root / "home"), HashingEmbedder()
+    assert not build(home, [root / "plant"], embedder, BuildSettings("all-MiniLM-L6-v2", workers=1)).quarantined
+    with Index.open(home) as index:
+        rarity, routes = make_rarity(index), load_routes()
+        copilot = Copilot(
+            knowledge=index,
+            understander=Understander(index, SeedRouter(routes), routes),
+            retriever=HybridRetriever(index, embedder),
+            judge=EvidenceJudge(None, rarity),
+            generator=ExtractiveGenerator(index, None, rarity),
+        )
+        yield lambda text: copilot.ask(Question(text))
+
+
+def test_the_letter_of_a_panel_names_the_table_and_the_row_with_the_remedy_answers_for_both_documents(ask):
+    answer = ask("What does error C23 mean?")
+    assert "Jog the joint back" in answer.text
+    assert "Encoder battery" not in answer.text and "registers" not in answer.text
+    assert "several meanings" not in answer.text  # the list and the table say one thing
+    assert "Encoder battery low" in ask("error S23").text
+
+
+def test_a_longer_title_of_another_table_is_another_meaning(ask):
+    text = ask("error code 40").text
+    assert "Over current" in text and "Lift motor over current" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "short"),
+    [
+        ("What does P0-02 = 1 mean?", "1: terminals"),
+        ("P0-02 is set to 2, what does that mean?", "2: bus"),
+        ("P7-10设为1是什么意思", "1：自由停机"),
+        ("P7-10=0表示什么", "0：减速停机"),
+    ],
+)
+def test_the_choice_asked_about_is_the_short_answer(ask, question, short):
+    answer = ask(question)
+    assert answer.short == short
+    assert any(short in citation.quote for citation in answer.citations)
+
+
+@pytest.mark.parametrize("question", ["What does P0-02 mean?", "What does P0-02 = 7 mean?", "How do I set P0-02 to 1?"])
+def test_no_choice_is_named_where_none_is_asked_or_listed(ask, question):
+    assert ":" not in ask(question).short
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("what happens when CN-05 is set to 12", 12),
+        ("what does option 3 of Pr.7 stand for", 3),
+        ("F1.01等于2代表什么", 2),
+        ("what is the pressure at 3 bar", None),
+        ("What does P1 = 50 Hz mean?", None),
+        ("What does P1 = 2.5 mean?", None),
+        ("Set P1 = 2", None),
+    ],
+)
+def test_values_asked_about(question, value):
+    assert option_asked(question) == value
+
+
+def test_choices_are_read_in_a_line_and_in_lines_and_nothing_else_is():
+    assert options("0 stop\n1 run forward\n2 run back")[1] == "1 run forward"
+    assert options("1=on；2=off")[2] == "2=off"
+    assert not options("1. Open the cover\n2. Remove the screw")
+    assert not options("from 10:30 to 11:45") and not options("3: run 1: stop")
+    assert chosen_option("what does P1=1 mean", ["0: a 1: b", "0: a 1: c"]) == ""
