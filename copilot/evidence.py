@@ -19,6 +19,7 @@ from copilot.parts_glossary import head_word, parts_missing, parts_named
 from copilot.protocols import Rarity
 from copilot.scoring import GENERIC, HISTORY_WORDS, is_about_the_past, term_weights
 from copilot.synonyms import SAYS, OtherWords, said_otherwise, words_in
+from copilot.tally import beside_tally, tally_asked
 from copilot.types import Evidence, Subject, Understanding
 from finetune.types import AnswerForm
 from indexer.analysis import fold, is_chinese, question_tokens, stem, tokens
@@ -131,7 +132,11 @@ class EvidenceJudge:
         past = understanding.form is AnswerForm.HISTORY and any(
             hit.chunk.kind is ChunkKind.FAULT_REPORT for hit in hits
         )
-        if past and all(is_about_the_past(term) or term.isdigit() for term in understanding.terms):
+        tally = tally_asked(understanding.text) if past else None
+        topics = set(understanding.terms)
+        if tally:
+            topics &= set(question_tokens(beside_tally(understanding.text, tally)))
+        if past and all(is_about_the_past(term) or term.isdigit() for term in topics):
             return Evidence(1.0, {"history": 1.0})  # nothing is asked but what the table counts
         top = list(hits[:_TOP])
         bags = [_bag(hit) for hit in hits]

@@ -16,6 +16,7 @@ from copilot.protocols import Knowledge, Rewriter
 from copilot.safety import asks_to_defeat
 from copilot.start_checks import asks_what_to_check_before_start, in_words_of_manuals
 from copilot.synonyms import other_words, words_for_work
+from copilot.tally import tally_asked
 from copilot.things import thing_asked
 from copilot.types import Question, Subject, Understanding
 from copilot.units import asks_for_interval, asks_for_value, dimensions_asked
@@ -92,7 +93,8 @@ class Understander:
         if more and (form := _form_asked(asked)) is not None:
             decision = self._of_form(form, decision)  # the topic's own words ask for steps, say
         period = find_period(text, self._today())
-        if _counts_the_past(text, period) and self._knowledge.fault_reports.total():
+        tally = tally_asked(text)
+        if (tally or _counts_the_past(text, period)) and self._knowledge.fault_reports.total():
             decision = self._of_form(AnswerForm.HISTORY, decision)
         if self._plan(decision)[1] is AnswerForm.INTERVALS and thing_asked(text) and not _HOW_OFTEN.search(text):
             decision = self._of_form(AnswerForm.VALUE, decision)  # which grease, not when
@@ -103,7 +105,7 @@ class Understander:
         if checks and not is_chinese(text):  # Chinese manuals have such checks in tables as often as in steps
             decision = self._of_form(AnswerForm.STEPS, decision)
         plan, form, sure = self._plan(decision)
-        if form is AnswerForm.HISTORY and period is None and asks_for_interval(text):
+        if form is AnswerForm.HISTORY and period is None and tally is None and asks_for_interval(text):
             plan, form, sure = self._intervals()  # what is due, not what has happened
         subject = self._kinds.subject(text) if machine is None else None
         cared_for = list(subject.words) if subject is not None and subject.known else []

@@ -11,6 +11,7 @@ from copilot.generate.quoting import Quoter, report_piece
 from copilot.period import Period
 from copilot.protocols import Knowledge
 from copilot.scoring import Candidate, is_about_the_past
+from copilot.tally import Measure, Tally, tally_asked
 from copilot.types import Piece, Understanding
 from copilot.wording import say
 from indexer.analysis import fold
@@ -18,12 +19,11 @@ from indexer.fault_reports.table import By, FaultReportTable, StoredReport
 from indexer.types import Chunk, ChunkKind, Hit
 
 MAX_REPORTS = 3
+_RANKED = 5
 _MOST = re.compile(
     r"\bmost (?:often|frequent|frequently|common)|\bpareto\b|\btop\b.{0,20}\b(?:faults?|failures?|errors?|"
     r"alarms?)\b|最常见|最多|最频繁|排名"
 )
-_RELIABILITY = re.compile(r"\bmtbf\b|\bmttr\b|mean time|平均(?:故障|无故障|修复|维修|停机|间隔)", re.IGNORECASE)
-_DOWNTIME = re.compile(r"\bdowntime\b|\bdown for\b|\bhours lost\b|停机(?:时间|多久|了多)", re.IGNORECASE)
 _LAST = re.compile(
     r"\b(?:last time|the last (?:one|repair|fault|report)|latest|most recent(?:ly)?)\b|上(?:一)?次|最近一次|上回"
 )
@@ -59,13 +59,21 @@ def answer_history(
     """A counted line when the question names a machine, code, part or year, then up to three reports."""
     table = knowledge.fault_reports
     limits = _limits(understanding, table)
-    records = _records(table, limits) if limits.named else []
+    tally = tally_asked(understanding.text)
+    records = _records(table, limits) if limits.named or tally else []
     text = understanding.text.casefold()
     if records or (limits.named and table.total()):
-        yield quoter.frame(_counted(understanding, limits, records, table))
-    if records and _MOST.search(text) and not limits.machines:
+        yield quoter.frame(_counted(understanding, limits, records, table, tally))
+    if tally and tally.by and (line := _ranking(understanding, tally, tally.by, records)):
+        yield quoter.frame(line)
+    elif records and _MOST.search(text) and not limits.machines:
         yield from _pareto(understanding, table, limits, quoter)
-    if _RELIABILITY.search(text) and not limits.machines and (line := _reliability(understanding, table, limits)):
+    if (
+        tally
+        and tally.measure is Measure.RELIABILITY
+        and not limits.machines
+        and (line := _reliability(understanding, table, limits))
+    ):
         yield quoter.frame(line)
     if limits.named and not records:
         return
@@ -135,7 +143,11 @@ def _records(table: FaultReportTable, limits: _Filter) -> list[StoredReport]:
 
 
 def _counted(
-    understanding: Understanding, limits: _Filter, records: Sequence[StoredReport], table: FaultReportTable
+    understanding: Understanding,
+    limits: _Filter,
+    records: Sequence[StoredReport],
+    table: FaultReportTable,
+    tally: Tally | None,
 ) -> str:
     language = understanding.language
     parts = [
@@ -147,7 +159,7 @@ def _counted(
     ]
     if limits.code:
         parts.append(say(language, "code", code=limits.code))
-    subject = say(language, "comma").join(part for part in parts if part)
+    subject = say(language, "comma").join(part for part in parts if part) or say(language, "all_reports")
     if not records:
         line = say(language, "no_reports", subject=subject)
         there = table.mtbf_mttr(limits.machine)
@@ -157,10 +169,34 @@ def _counted(
     line = say(language, "report" if len(records) == 1 else "reports", count=len(records), subject=subject)
     if records[0].report.date:
         line += say(language, "last_on", date=records[0].report.date)
-    hours = [record.report.downtime_hours for record in records if record.report.downtime_hours is not None]
-    if hours and _DOWNTIME.search(understanding.text):
-        line += say(language, "downtime", hours=_short(sum(hours)))
+    stated = [value for record in records if tally and (value := _measured(tally.measure, record)) is not None]
+    if tally and stated and tally.measure in (Measure.DOWNTIME, Measure.COST):
+        line += say(language, tally.measure.value, sum=_short(sum(stated)))
+        if len(stated) < len(records):
+            line += say(language, "stated", count=len(stated))
     return line + say(language, "stop")
+
+
+def _measured(measure: Measure, record: StoredReport) -> float | None:
+    report = record.report
+    return {Measure.DOWNTIME: report.downtime_hours, Measure.COST: report.cost}.get(measure, 1.0)
+
+
+def _ranking(understanding: Understanding, tally: Tally, by: By, records: Sequence[StoredReport]) -> str:
+    """The groups with the most reports, hours or cost, or the fewest; "" where no report names one."""
+    sums: dict[str, float] = {}
+    for record in records:
+        name, value = getattr(record.report, by), _measured(tally.measure, record)
+        if name and value is not None:
+            sums[name] = sums.get(name, 0.0) + value
+    ranked = sorted(sums.items(), key=lambda item: (item[1] if tally.fewest else -item[1], item[0]))[:_RANKED]
+    if not ranked:
+        return ""
+    language = understanding.language
+    listed = say(language, "comma").join(f"{name} ({_short(value)})" for name, value in ranked)
+    measure = Measure.REPORTS if tally.measure is Measure.RELIABILITY else tally.measure
+    title = say(language, f"{measure}_by", by=say(language, f"of_{by}"))
+    return say(language, "most", by=title, list=listed) + say(language, "stop")
 
 
 def _in_words(language: str, period: Period | None) -> str:

@@ -1,0 +1,103 @@
+"""Sums and rankings that a question wants of the fault reports, over a small index."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from fakes import HashingEmbedder
+
+from copilot.assemble import make_rarity
+from copilot.engine import Copilot
+from copilot.evidence import EvidenceJudge
+from copilot.generate.extractive import ExtractiveGenerator
+from copilot.retrieve import HybridRetriever
+from copilot.tally import Measure, tally_asked
+from copilot.types import AnswerStatus, Question
+from copilot.understand import Understander
+from finetune.router import SeedRouter, load_routes
+from indexer.build import BuildSettings, build
+from indexer.home import Home
+from indexer.store import Index
+
+FILES = {
+    "TC-8/TC-8_manual.md": "# TC-8 turning centre\n\n## Stopping\n\nBefore the door is opened the spindle must have been stopped for 20 s.\n\n"
+    "## Parameters\n\n| Code | Function | Default |\n|---|---|---|\n| P1-07 | 减速停机时间 | 6 s |\n",
+    "FL-2/FL-2_manual.md": "# FL-2 filling line\n\n## Air\n\nThe filter of the line is cleaned monthly.\n",
+    "log.csv": "Order,Date,Machine,Component,Symptom,Action,Downtime (h),Cost\n"
+    "1,2024-02-03,TC-8,chuck,chuck slips,jaws replaced,2.5,100\n2,2024-03-04,TC-8,chuck,chuck slips again,jaws ground,4,50.5\n"
+    "3,2024-06-07,TC-8,turret,turret does not turn,cleaned,,30\n4,2024-06-09,FL-2,capper,caps crooked,head aligned,9,20\n"
+    "5,2023-06-09,FL-2,capper,caps crooked,head aligned,1.5,900\n",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tally")
+    for name, text in FILES.items():
+        file = root / "plant" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    home, embedder = Home(root / "home"), HashingEmbedder()
+    assert not build(home, [root / "plant"], embedder, BuildSettings("all-MiniLM-L6-v2", workers=1)).quarantined
+    with Index.open(home) as index:
+        rarity, routes = make_rarity(index), load_routes()
+        copilot = Copilot(
+            knowledge=index,
+            understander=Understander(index, SeedRouter(routes), routes, today=lambda: date(2025, 3, 10)),
+            retriever=HybridRetriever(index, embedder),
+            judge=EvidenceJudge(None, rarity),
+            generator=ExtractiveGenerator(index, None, rarity),
+        )
+        yield lambda text: copilot.ask(Question(text))
+
+
+@pytest.mark.parametrize(
+    ("question", "line"),
+    [
+        ("What was the total downtime of TC-8 in 2024?", "3 fault reports for TC-8, 2024; the last on 2024-06-07; 6.5 h of downtime in total (2 of them state it)."),
+        ("How much did the repairs of TC-8 cost in 2024?", "cost 180.5 in total."),
+        ("Which machine had the most breakdowns?", "Fault reports by machine: TC-8 (3), FL-2 (2)."),
+        ("Which machine had the most downtime in 2024?", "Hours of downtime by machine: FL-2 (9), TC-8 (6.5)."),
+        ("Which machine cost the most to repair?", "Cost by machine: FL-2 (920), TC-8 (180.5)."),
+        ("Which machine had the fewest faults?", "Fault reports by machine: FL-2 (2), TC-8 (3)."),
+        ("Which component of TC-8 fails most often?", "Fault reports by component: chuck (2), turret (1)."),
+        ("How long was TC-8 down in 2024?", "6.5 h of downtime in total"),
+        ("MTBF of TC-8", "Mean time between reports"),
+        ("TC-8在2024年总停机时间是多少", "累计停机 6.5 小时（其中 2 条写明）"),
+        ("哪台机器故障最多", "各机器的故障记录数：TC-8 (3)，FL-2 (2)。"),
+        ("2024年维修费用最高的是哪台设备", "各机器的费用：TC-8 (180.5)，FL-2 (20)。"),
+        ("故障最多的是哪个部件", "各部件的故障记录数：capper (2)，chuck (2)，turret (1)。"),
+    ],
+)  # fmt: skip
+def test_what_is_counted(ask, question, line):
+    answer = ask(question)
+    assert answer.status is AnswerStatus.ANSWERED
+    assert line in answer.text
+    assert answer.citations  # the reports it rests on
+
+
+def test_years_and_machines_without_reports_are_said_to_have_none(ask):
+    assert "No fault reports for TC-8, 2022" in ask("What was the total downtime of TC-8 in 2022?").text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long must the spindle be stopped before the door is opened?",
+        "Which machine is the heaviest?",
+        "Which part needs the most oil?",
+        "减速停机时间参数是多少",
+        "How much does a filter cost?",
+        "What is the total length of the machine?",
+        "Which component protects the motor?",
+    ],
+)
+def test_what_a_manual_says_is_not_counted(question):
+    assert tally_asked(question) is None
+
+
+def test_the_measure_of_a_ranking():
+    assert tally_asked("which machine broke down most").measure is Measure.REPORTS
+    assert tally_asked("哪台设备停机时间最长").measure is Measure.DOWNTIME
+    assert tally_asked("which part was the most expensive to repair").measure is Measure.COST
