@@ -34,6 +34,10 @@ _TOP = 5
 _MEANING_TOP = 3  # passages compared with the question by meaning
 _TORN_PAIR = 0.5
 _WORDS_SAY = 0.55  # share of the words in the score, the rest being the meaning's
+_WHOLLY_TRANSLATED = (
+    0.95 * SAYS
+)  # of a question in another language: one passage holds all its words by listed translations
+_TRANSLATION_SAYS = 0.12
 _UNREAD_CHINESE_SAY = 0.75  # the same for a Chinese question when the encoder knows no Chinese
 _OF_ANOTHER = 0.8  # what a passage of another machine is worth that has the kind asked about as a part, or mentions it
 _UNHELD = 0.999  # rarity from which no passage holds a word
@@ -157,6 +161,8 @@ class EvidenceJudge:
         say = self._chinese_say if understanding.language == "zh" else _WORDS_SAY
         lexical_say = say if same_language else 0.1
         score = lexical_say * coverage + (1 - lexical_say) * meaning if cosines else coverage
+        if cosines and not same_language and coverage >= _WHOLLY_TRANSLATED:
+            score += _TRANSLATION_SAYS
         agree = (
             bool(cosines)
             and same_language

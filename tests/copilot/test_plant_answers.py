@@ -62,6 +62,9 @@ def test_every_quote_stands_where_it_says_and_nothing_had_to_be_withheld(plant, 
         ("F0.12", None, "供气压力设定"),
         ("What tools do I need to change the glue nozzle?", None, "socket 13 mm"),
         ("怎么调整皮带张力？", None, "tension screws"),
+        ("油箱容量", "HP-200", "Tank volume；Value：630"),  # all words by listed translations, in one row
+        ("What is the weight of the compressor?", "AC-75", "整机质量; 数值: 1480"),
+        ("噪音水平", "AC-75", "88 dB(A)"),
     ],
 )  # fmt: skip
 def test_forms_of_answers(ask, question, machine, holds):
