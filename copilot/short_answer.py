@@ -55,7 +55,8 @@ def short_answer(
     if understanding.form is AnswerForm.REFUSAL:  # and yet answered, by the evidence
         understanding = replace(understanding, form=AnswerForm.AUTO)
     if asks_yes_or_no(understanding.text):
-        return yes_or_no(understanding, citations, chunks)
+        relevance = {hit.chunk.id: hit.reading.relevance for hit in hits if hit.reading is not None}
+        return yes_or_no(understanding, citations, chunks, relevance)
     if option := chosen_option(understanding.text, (citation.quote for citation in citations)):
         return option if len(option) <= _LONGEST else ""
     quoted = [(citation, chunks[citation.chunk_id]) for citation in citations if citation.chunk_id in chunks]

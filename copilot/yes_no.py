@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from copilot.grounding import denies, facts, lacking
 from copilot.scoring import GENERIC
@@ -42,7 +43,9 @@ _BUT = re.compile(
     r"只|仅|除非|除|如果|若|当|但|否则|部分|某些|之前|前不得",
     re.IGNORECASE,
 )
-_LEAST = 0.9
+_LEAST = 0.9  # share of the question's words that sentence, heading and title hold
+_LEAST_READ = 0.75  # the same where a reader finds the passage relevant
+_RELEVANT = 0.8
 _ASKED = re.compile(r"可不可以|能不能|是不是|需不需要|要不要|能否|可否|是否|吗")
 _FRAME = frozenset(
     "possibl permit allow ok okay safe mandatori necessari requir need user document accord manual state mention".split()
@@ -60,8 +63,16 @@ def asks_yes_or_no(question: str) -> bool:
     return bool(_CHINESE.search(question)) if holds_chinese(question) else bool(_ENGLISH.search(question))
 
 
-def yes_or_no(understanding: Understanding, citations: Sequence[Citation], chunks: Mapping[str, Chunk]) -> str:
-    """ "Yes", "No" ("是", "否") or, where no quoted sentence settles it, ""."""
+def yes_or_no(
+    understanding: Understanding,
+    citations: Sequence[Citation],
+    chunks: Mapping[str, Chunk],
+    relevance: Mapping[str, float] = MappingProxyType({}),
+) -> str:
+    """ "Yes", "No" ("是", "否") or, where no quoted sentence settles it, "".
+
+    `relevance` is how much a reader finds each chunk to be about the question, by id.
+    """
     question = understanding.text
     if denies(_ASKED.sub("", question)) or understanding.unsafe:
         return ""
@@ -73,7 +84,7 @@ def yes_or_no(understanding: Understanding, citations: Sequence[Citation], chunk
         if unit.kind in (UnitKind.SENTENCE, UnitKind.ITEM, UnitKind.STEP)
         and citation.start <= unit.start
         and unit.end <= citation.start + len(citation.quote)
-        and (verdict := _verdict(understanding, unit.text, chunk)) is not None
+        and (verdict := _verdict(understanding, unit.text, chunk, relevance.get(chunk.id, 0.0))) is not None
     }
     if len(told) != 1:
         return ""
@@ -83,7 +94,7 @@ def yes_or_no(understanding: Understanding, citations: Sequence[Citation], chunk
     return ("是" if yes else "否") if understanding.language == "zh" else ("Yes" if yes else "No")
 
 
-def _verdict(understanding: Understanding, sentence: str, chunk: Chunk) -> bool | None:
+def _verdict(understanding: Understanding, sentence: str, chunk: Chunk, relevance: float) -> bool | None:
     """True or False where the sentence settles the question, None where it does not."""
     question = understanding.text
     if _BUT.search(sentence) or sentence.rstrip().endswith(("?", "？", ":", "：")):
@@ -93,7 +104,8 @@ def _verdict(understanding: Understanding, sentence: str, chunk: Chunk) -> bool 
     own, named = set(tokens(sentence)), set(tokens(around))
     if len(wanted) < 2 or sum(term in own for term in wanted) < 0.6 * len(wanted):
         return None
-    if sum(term in own or term in named for term in wanted) < _LEAST * len(wanted):
+    least = _LEAST_READ if relevance >= _RELEVANT else _LEAST
+    if sum(term in own or term in named for term in wanted) < least * len(wanted):
         return None
     if lacking(facts(question), facts(sentence), facts(around)):
         return None

@@ -12,14 +12,14 @@ from finetune.router import SeedRouter, load_routes
 SCANNER = source("scanner.pdf", None)
 
 
-def verdict(question, text):
+def verdict(question, text, relevance=0.0):
     knowledge = FakeKnowledge((), (), (), ())
     routes = load_routes()
     understanding = Understander(knowledge, SeedRouter(routes), routes).understand(Question(question))
     quoted = chunk("c", text, SCANNER)
     units = split(text)
     cited = Citation(1, SCANNER, (1, 1), text[units[0].start : units[-1].end], "c", start=units[0].start)
-    return yes_or_no(understanding, [cited], {"c": quoted})
+    return yes_or_no(understanding, [cited], {"c": quoted}, {"c": relevance})
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,15 @@ def verdict(question, text):
 )
 def test_only_a_sentence_that_settles_it_is_yes_or_no(question, text, answer):
     assert verdict(question, text) == answer
+
+
+def test_a_sentence_that_says_it_in_part_counts_where_a_reader_finds_the_passage_relevant():
+    question, text = "Does the rental scanner print shipping labels?", "The scanner also prints labels for shipping."
+    assert verdict(question, text, 0.5) == ""
+    assert verdict(question, text, 0.9) == "Yes"
+    assert verdict(question, "The scanner does not print labels for shipping.", 0.9) == "No"
+    assert verdict(question, "The scanner only prints labels for shipping.", 0.9) == ""
+    assert verdict(question, "The scanner has a red lamp.", 0.9) == ""
 
 
 def test_two_sentences_that_disagree_settle_nothing():
