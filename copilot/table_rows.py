@@ -7,6 +7,7 @@ what tells them apart. Pure functions, but for the sections they are given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +18,21 @@ from copilot.synonyms import actions_in
 from copilot.table_values import Cell, cells_of, is_record, record_cells, row_cells
 from copilot.units import has_number
 from indexer.analysis import tokens
+from indexer.chinese import both_scripts
 from indexer.types import Chunk, ChunkKind
 
 MAX_ROWS = 6
 _CLEARLY = 1.2
 """How many times another row's weight the met conditions of the right one must have."""
+
+
+_SETTING_CODE = re.compile(
+    both_scripts(r"功能码|参数|代码|编号|\b(?:code|parameter|param|par|setting|no|number)\b"), re.IGNORECASE
+)
+_OF_FAULTS = re.compile(
+    both_scripts(r"故障|报警|原因|对策|处理|解决|\b(?:alarm|fault|error|cause|remedy|solution|action)s?\b"),
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,14 @@ def same_table(one: Row, other: Row) -> bool:
 def row_at(chunk: Chunk, start: int) -> Row | None:
     """The row of a chunk that a place in its text belongs to, or None."""
     return next((row for row in rows_of(chunk) if row.units[0].start <= start < row.end), None)
+
+
+def is_setting(chunk: Chunk, start: int) -> bool:
+    """Whether the row at this place is one of a table of parameters: a code to set, and neither cause nor remedy."""
+    row = row_at(chunk, start)
+    if row is None or any(_OF_FAULTS.search(cell.label) for cell in row.cells):
+        return False
+    return any(_SETTING_CODE.search(cell.label) and re.search(r"[A-Za-z$].*\d", cell.text) for cell in row.cells)
 
 
 def value_cell(row: Row, question: Conditions, wanted: Callable[[Cell], float]) -> Cell | None:

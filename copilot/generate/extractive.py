@@ -13,8 +13,10 @@ from copilot.generate.precautions import answer_what_to_mind, asks_what_to_mind
 from copilot.generate.procedures import answer_procedure
 from copilot.generate.quoting import Quoter, report_piece
 from copilot.protocols import Knowledge, Rarity
-from copilot.scoring import Candidate, UnitScorer
+from copilot.scoring import GENERIC, Candidate, UnitScorer
 from copilot.sentences import UnitKind
+from copilot.synonyms import said_otherwise, words_in
+from copilot.table_rows import is_setting
 from copilot.types import Piece, Understanding
 from copilot.units import asks_for_value, dimensions_asked
 from copilot.wording import say
@@ -26,6 +28,11 @@ from indexer.types import ChunkKind, Hit, Stage
 _HOW = re.compile(
     r"\bhow (?:do|to|can|should|must|is|are|does)\b|\bsteps?\b|\bprocedure\b|如何|怎么|怎样|步骤|流程", re.IGNORECASE
 )
+
+_LEADING = 5
+_SETTING = frozenset(
+    "set chang adjust modifi configur alter 设置 设定 修改 更改 调整 调节 改变".split()
+)  # what is done to any parameter
 
 
 class ExtractiveGenerator:
@@ -109,7 +116,8 @@ class ExtractiveGenerator:
         elif form is AnswerForm.STEPS or (
             form in (AnswerForm.AUTO, AnswerForm.WARNINGS) and self._looks_like_steps(understanding, candidates)
         ):
-            yield from answer_procedure(understanding, candidates, self._knowledge, quoter, self._rarity)
+            if not self._is_a_setting(understanding, candidates):
+                yield from answer_procedure(understanding, candidates, self._knowledge, quoter, self._rarity)
         elif candidates and candidates[0].chunk.kind is ChunkKind.FAULT_REPORT:
             best = [candidate.hit for candidate in candidates if candidate.score >= 0.8 * candidates[0].score]
             for chunk in list(dict.fromkeys(reports_among(best)))[:2]:
@@ -120,6 +128,24 @@ class ExtractiveGenerator:
             return False
         best = candidates[0]
         return best.unit.kind is UnitKind.STEP or best.chunk.kind is ChunkKind.PROCEDURE
+
+    def _is_a_setting(self, understanding: Understanding, candidates: Sequence[Candidate]) -> bool:
+        """Whether one row of a table of parameters holds all that is to be done ("restore the factory settings") and no list of
+        steps does: then the parameter is how."""
+        wanted = {
+            term
+            for term in understanding.terms
+            if term not in GENERIC and term not in _SETTING and (len(term) > 1 or term.isascii())
+        }
+        if len(wanted) < 2 or not candidates:
+            return False
+        if not any(is_setting(one.chunk, one.unit.start) and wanted <= one.met for one in candidates[:_LEADING]):
+            return False
+        steps = answer_procedure(
+            understanding, candidates, self._knowledge, Quoter(understanding.language), self._rarity
+        )
+        said = words_in(" ".join(piece.text for piece in steps))
+        return not wanted <= said | said_otherwise(understanding.others, said)
 
     def _candidates(self, understanding: Understanding, evidence: Sequence[Hit]) -> list[Candidate]:
         return UnitScorer(understanding, evidence[: self._depth], self._embedder, self._rarity).candidates()

@@ -53,6 +53,10 @@ _PLAIN_KINDS = frozenset({"torque", "pressure", "temperature", "voltage", "frequ
 _CHUNKS, _SEVERAL_CHUNKS = 1, 3
 _LEAD_WORDS = 40
 _WHOLE_WORDS = 60
+_ON_CONDITION = re.compile(
+    r"\b(?:when(?:ever)?|if|as soon as|before|after|regularly|periodically|on condition|maintenance-free)\b|时应|时须|时更换|免维护",
+    re.IGNORECASE,
+)
 _TERSE = (AnswerForm.VALUE, AnswerForm.INTERVALS, AnswerForm.WARNINGS)  # a number, a rule: nothing around it
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _REMEDY_UNITS = 2  # what follows a symptom in prose is most often what to do about it
@@ -73,6 +77,8 @@ def answer_passages(
         candidates = _meeting_most(
             _of_the_kind_asked(understanding, _naming_the_thing(understanding, candidates)), share
         )
+    if asks_for_interval(understanding.text):
+        candidates = _saying_when(candidates)
     chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
     if form is AnswerForm.INTERVALS and not wants_value(understanding) and any(map(_is_due, chosen)):
         chosen = [candidate for candidate in chosen if _is_due(candidate)]
@@ -144,6 +150,18 @@ def _designating(understanding: Understanding, candidates: Sequence[Candidate]) 
 
     near = [candidate for candidate in candidates if candidate.score >= _GOOD * candidates[0].score]
     return [candidate for candidate in near if fits(candidate)]
+
+
+def _saying_when(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates, none where no good one, nor what it stands under, says when something is due: other facts on the part are
+    no answer to "how often"."""
+
+    def says(candidate: Candidate) -> bool:
+        around = " ; ".join((candidate.unit.text, *candidate.chunk.heading[-2:]))
+        return _is_due(candidate) or states_interval(around) or bool(_ON_CONDITION.search(around))
+
+    near = [candidate for candidate in candidates if candidate.score >= _GOOD * candidates[0].score]
+    return list(candidates) if any(map(says, near)) else []
 
 
 def _is_due(candidate: Candidate) -> bool:

@@ -34,6 +34,7 @@ _NEEDS = re.compile(
     ),
     re.IGNORECASE,
 )
+_CHOICE = re.compile(r"\s*\d{1,3}\s*[:：]")
 _Placed = tuple[Chunk, Unit]
 
 
@@ -147,9 +148,17 @@ def ranked_sections(
 
 
 def _lists(parts: Sequence[Chunk]) -> list[list[_Placed]]:
-    """The numbered lists of a section, each with the line that introduces it; bulleted ones when there are none."""
+    """The numbered lists of a section, each with the line that introduces it; bulleted ones when there are none.
+
+    The choices of a setting ("0: keypad", "1: terminals") are no steps.
+    """
     units = section_units(parts)
-    numbered = _collect(units, UnitKind.STEP)
+    choices = any(_CHOICE.match(unit.text) and unit.text.lstrip().startswith("0") for _, unit in units)
+    numbered = [
+        steps
+        for steps in _collect(units, UnitKind.STEP)
+        if not (choices and all(_CHOICE.match(unit.text) for _, unit in steps if unit.kind is UnitKind.STEP))
+    ]
     return numbered or [items for items in _collect(units, UnitKind.ITEM) if len(items) >= 2]
 
 

@@ -11,7 +11,7 @@ from copilot.evidence import EvidenceJudge
 from copilot.generate.extractive import ExtractiveGenerator
 from copilot.options import chosen_option, option_asked, options
 from copilot.retrieve import HybridRetriever
-from copilot.types import Question
+from copilot.types import AnswerStatus, Question
 from copilot.understand import Understander
 from finetune.router import SeedRouter, load_routes
 from indexer.build import BuildSettings, build
@@ -25,7 +25,11 @@ FILES = {
     "| 23 | Joint beyond its range | Jog the joint back and press home |\n| 31 | Collision | Free the arm |\n\n"
     "## Modbus functions\n\n| Code | Function |\n|---|---|\n| 0x17 | Read and write registers |\n| 0x06 | Write a register |\n",
     "drive/drive_manual.md": "# Drive manual\n\n## Parameters\n\n| Code | Function | Range | Default |\n|---|---|---|---|\n"
-    "| P0-02 | Source of commands | 0: keypad 1: terminals 2: bus | 0 |\n| P0-03 | Top speed | 0 to 60 Hz | 50 |\n",
+    "| P0-02 | Source of commands | 0: keypad 1: terminals 2: bus | 0 |\n| P0-03 | Top speed | 0 to 60 Hz | 50 |\n"
+    "| P0-30 | Reset of parameters | 0: nothing 8: restore the factory settings | 0 |\n\n"
+    "## Storing settings in the factory\n\n1. Press MENU.\n2. Choose a bank for the settings.\n3. Press ENTER.\n\n"
+    "## Kind of stop\n\n0: decelerating stop\n\n1: coasting stop\n\n2: stop by brake\n\n"
+    "## Drive faults\n\n| Fault | Cause | Remedy |\n|---|---|---|\n| Overload | Drive too small | Inspect the load of the drive |\n",
     "drive/驱动器手册.md": "# 驱动器手册\n\n## 参数\n\n| 功能码 | 名称 | 设定范围 | 出厂值 |\n|---|---|---|---|\n"
     "| P7-10 | 停机方式 | 0：减速停机 1：自由停机 | 0 |\n",
 }  # fmt: skip
@@ -78,6 +82,22 @@ def test_the_choice_asked_about_is_the_short_answer(ask, question, short):
     answer = ask(question)
     assert answer.short == short
     assert any(short in citation.quote for citation in answer.citations)
+
+
+def test_a_parameter_that_does_all_that_is_asked_is_how(ask):
+    answer = ask("How do I restore the factory settings?")
+    assert "P0-30" in answer.text and "MENU" not in answer.text
+    assert "Press MENU" in ask("How do I store settings in a bank in the factory?").text
+
+
+def test_choices_of_a_setting_are_no_steps(ask):
+    """As steps they began with 1."""
+    assert ask("How do I stop the drive?").text.startswith("0: decelerating stop")
+
+
+def test_how_often_needs_something_that_says_when(ask):
+    assert ask("How often must the load of the drive be inspected?").status is AnswerStatus.NO_EVIDENCE
+    assert ask("How do I inspect the load of the drive?").status is AnswerStatus.ANSWERED
 
 
 @pytest.mark.parametrize("question", ["What does P0-02 mean?", "What does P0-02 = 7 mean?", "How do I set P0-02 to 1?"])
