@@ -36,6 +36,8 @@ LEAST_GAIN = 0.03  # share of the unanswerable that the reader must add, else th
 SPANS = ("en",)  # languages in which a span is mostly right; see `python -m benchmarks reading --parts spans`
 FALSE_REFUSALS = 0.05  # of the training-side questions; other documents than these will have more
 EVIDENCE_WEIGHTS = (0.0, 0.02, 0.04, 0.06, 0.08)
+READ = 8  # passages of a question
+DEPTHS = (2, 4, 6, 8)
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 1.0, 1.5, 2.5)
 
 
@@ -120,7 +122,7 @@ def see(name: str, files: Sequence[tuple[str, str]], asked: Sequence[Asked], rea
     with opened_home(home) as (copilot, _):
         for question in asked:
             understanding = copilot._understander.understand(Question(question.text))
-            hits = copilot._retriever.retrieve(understanding, 8)
+            hits = copilot._retriever.retrieve(understanding, READ)
             read = reranker.order(question.text, understanding.language, hits)
             evidence = copilot._judge.judge(understanding, read)
             gold = squeezed(question.gold or "")
@@ -152,17 +154,22 @@ def fit(seen: Sequence[Seen]) -> tuple[float, str]:
 
 def best_weight(seen: Sequence[Seen]) -> tuple[float, str]:
     """The reader's weight in the order by mean reciprocal rank; the least of those that are as good as the best."""
-    rows = [s.hits for s in seen if any(right for *_, right in s.hits)]
-    ranks = []
-    for weight in WEIGHTS:
-        reciprocal = []
-        for hits in rows:
-            ordered = sorted(hits, key=lambda hit: -(hit[0] + weight * hit[1]))
-            reciprocal.append(1 / (1 + next(i for i, hit in enumerate(ordered) if hit[2])))
-        ranks.append(float(np.mean(reciprocal)))
+    ranks = [mean_reciprocal_rank(seen, weight, READ) for weight in WEIGHTS]
     best = max(ranks)
     chosen = next(w for w, rank in zip(WEIGHTS, ranks, strict=True) if rank >= best - 0.003)
     return chosen, ", ".join(f"{w:g}: {rank:.3f}" for w, rank in zip(WEIGHTS, ranks, strict=True))
+
+
+def mean_reciprocal_rank(seen: Sequence[Seen], weight: float, depth: int) -> float:
+    """Of the questions whose right passage is among the hits, when the first `depth` are read."""
+    reciprocal = []
+    for one in seen:
+        if any(right for *_, right in one.hits):
+            fused = sorted(one.hits, key=lambda hit: -hit[0])
+            read = [(score + weight * relevance, right) for score, relevance, right in fused[:depth]]
+            ordered = sorted([*read, *((score, right) for score, _, right in fused[depth:])], key=lambda hit: -hit[0])
+            reciprocal.append(1 / (1 + next(i for i, (_, right) in enumerate(ordered) if right)))
+    return float(np.mean(reciprocal))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -185,7 +192,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, (_, ranks) in per.items():
             print(f"  order, {name}: {ranks}")
         print(f"  order, all: {mixed} -> {result['order'][language]}")
-        result["measured"][language] = {"refusals": told, "mean reciprocal rank by weight": mixed}
+        depths = ", ".join(
+            f"{depth}: {mean_reciprocal_rank(everything, result['order'][language], depth):.3f}" for depth in DEPTHS
+        )
+        print(f"  by passages read: {depths}")
+        result["measured"][language] = {
+            "refusals": told, "mean reciprocal rank by weight": mixed, "mean reciprocal rank by passages read": depths,
+        }  # fmt: skip
     _write(options.reader, result)
 
 

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path("build/reader-cache"))
     parser.add_argument("--to", type=Path, default=HERE.parent / "weights" / "reader")
     parser.add_argument("--groups", type=int, default=40_000)
-    parser.add_argument("--shards", type=int, default=20)
+    parser.add_argument("--shards", type=int, default=40)
     parser.add_argument("--passes", type=int, default=2, help="how often all groups are read, in windows drawn anew")
     parser.add_argument(
         "--minutes", type=float, default=0, help="end after so many, whatever is left (0: learn from all)"
