@@ -11,8 +11,9 @@ is than the second tells more than their order.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -49,6 +50,7 @@ class RetrieveSettings:
     spare: int = 16  # chunks read beyond those wanted, for what the weight above moves down
     code_hits: int = 6
     beside_subject_weight: float = 0.85  # of passages that are not of the kind of machine a question names
+    pair_weight: float = 0.2  # how far a chunk with all neighbouring words of the question as neighbours is raised
     report_share: float = 0.5  # of the hits of a plain search, at most, while manuals have any to offer
     same_section_weight: float = (
         1.15  # of the section that a conversation is about, for a question that asks more of it
@@ -60,6 +62,10 @@ class RetrieveSettings:
         """The defaults, and for an encoder that knows no Chinese next to no meaning where Chinese is asked or found."""
         reads_chinese = getattr(embedder, "reads_chinese", True)
         return cls() if reads_chinese else cls(dense_weight_chinese=0.1, foreign_weight=0.0)
+
+
+_WORD = re.compile(r"[a-z][a-z0-9]+")
+_BETWEEN = re.compile(r"[ -]{1,2}")
 
 
 class HybridRetriever:
@@ -203,11 +209,13 @@ class HybridRetriever:
         if settings.foreign_weight:
             order = np.union1d(order, np.lexsort((positions, -foreign))[: settings.foreign_candidates])
         chunks = self._index.chunks_at([int(p) for p in positions[order]])
+        pairs = WordPairs(question, self._index.lexical.idf)
         found = []
         for chunk, at in zip(chunks, order.tolist(), strict=True):
             if subject is not None and is_of_another(subject, chunk) and not speaks_of(subject, chunk):
                 continue
             value = max(score[at], foreign[at]) if is_chinese(chunk.text) != chinese else score[at]
+            value += settings.pair_weight * pairs.share_in(chunk.text) * (1 - value)
             found.append(
                 (chunk, float(value) * (settings.heading_alone_weight if is_heading_alone(chunk) else 1.0), at)
             )
@@ -310,6 +318,29 @@ def _about_the_machine_asked(question: str, subject: Subject | None) -> str:
     for word in sorted(subject.words, key=len, reverse=True):
         left = re.sub(_BESIDE_A_KIND.format(re.escape(word)), " ", left, flags=re.IGNORECASE)
     return " ".join(left.split()) if len(question_tokens(left)) > 1 and len(left) < len(question) else question
+
+
+class WordPairs:
+    """Neighbouring words of a question, "slide stroke", that a passage has as neighbours too (the ordered bigrams of Metzler and
+    Croft 2005, "A Markov Random Field Model for Term Dependencies"). Chinese is searched by pairs of characters anyway.
+    """
+
+    def __init__(self, question: str, idf: Callable[[str], float]) -> None:
+        said = set(question_tokens(question))  # without words that say nothing
+        words = [(match, question_tokens(match[0])) for match in _WORD.finditer(question.lower())]
+        self._patterns: list[tuple[re.Pattern[str], float]] = []
+        for (left, first), (right, second) in pairwise(words):
+            between = question[left.end() : right.start()]
+            if len(first) == len(second) == 1 and {*first, *second} <= said and _BETWEEN.fullmatch(between):
+                pattern = rf"\b{re.escape(first[0])}[a-z]*{_BETWEEN.pattern}{re.escape(second[0])}"
+                self._patterns.append((re.compile(pattern, re.IGNORECASE), idf(first[0]) + idf(second[0])))
+        self._whole = sum(weight for _, weight in self._patterns)
+
+    def share_in(self, text: str) -> float:
+        """How many of the pairs the text holds, 0..1, by how rare their words are."""
+        if not self._whole:
+            return 0.0
+        return sum(weight for pattern, weight in self._patterns if pattern.search(text)) / self._whole
 
 
 def _fuse(

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from finetune.network import Matrix
 
-LOST = 0.01  # share of the in-scope texts that may be refused for the sake of those out of scope
+LOST = 0.005  # share of the in-scope texts that may be refused for the sake of those out of scope
 _ENOUGH = 20  # held-out out-of-scope texts from which weights are learnt
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import HashingEmbedder
 
-from copilot.retrieve import HybridRetriever, RetrieveSettings, _fuse
+from copilot.retrieve import HybridRetriever, RetrieveSettings, WordPairs, _fuse
 from indexer.build import BuildSettings, build
 from indexer.home import Home
 from indexer.store import Index
@@ -129,3 +129,18 @@ def test_equal_requests_get_equal_answers_and_k_is_kept(index):
     assert [h.chunk.id for h in once] == [h.chunk.id for h in twice]
     assert [h.rank for h in once] == [1, 2, 3, 4]
     assert [h.score for h in once] == sorted((h.score for h in once), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "share"),
+    [
+        ("What is the slide stroke?", "Slide stroke | 500 | mm", 1.0),
+        ("What is the slide stroke?", "The slide stops within a stroke.", 0.0),
+        ("What is the slide stroke?", "slide | stroke", 0.0),  # two cells
+        ("maximum slide stroke", "The slide-strokes are counted.", 0.5),
+        ("Which pump?", "The pump", 0.0),
+        ("滑块行程是多少", "滑块行程", 0.0),  # pairs of characters are searched anyway
+    ],
+)
+def test_neighbouring_words_of_a_question_are_told_from_scattered_ones(question, text, share):
+    assert WordPairs(question, lambda word: 1.0).share_in(text) == share

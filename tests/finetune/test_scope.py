@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from finetune.scope import Scope, calibrate, facts, softmax
+from finetune.scope import LOST, Scope, calibrate, facts, softmax
 
 
 def logits_of(inside: int, outside: int, gap: float, seed: int = 0, classes: int = 4):
@@ -48,7 +48,7 @@ def test_without_counter_examples_the_highest_logit_speaks():
     logits, own, targets = logits_of(200, 0, 8.0)
     scope = calibrate(logits, None, targets)
     assert scope.weights == (1.0, 0.0, 0.0)
-    assert scope.threshold == pytest.approx(np.quantile(logits.max(1), 0.01, method="lower"))
+    assert scope.threshold == pytest.approx(np.quantile(logits.max(1), LOST, method="lower"))
     median = np.full((1, 4), 0, dtype=np.float32)
     median[0, 0] = np.median(logits.max(1))
     assert float(scope.inside(scope.scores(median, None))[0]) == pytest.approx(1 / (1 + np.exp(-4)), abs=0.01)
