@@ -20,37 +20,40 @@ import numpy as np
 from finetune.errors import FinetuneError
 from finetune.reading import sources
 from finetune.reading.examples import Group
-from finetune.reading.negatives import nearest_by_both
 from finetune.reading.synthetic import synthetic_groups
-from indexer.embedders import OnnxEmbedder
 from indexer.errors import IndexerError
 
 HERE = Path(__file__).resolve().parent
-# name -> (share of the groups, negatives a group); at 40,000 groups all questions of new_wiki, reddit and covidqa are read
-MIX = {"new_wiki": (0.17, 1), "reddit": (0.25, 1), "covidqa": (0.04, 1), "cmrc": (0.25, 1), "manuals": (0.1, 2),
-       "crossing": (0.04, 1), "synthetic": (0.15, 2)}  # fmt: skip
+# name -> (share of the groups, negatives a group)
+MIX = {"new_wiki": (0.25, 1), "reddit": (0.2, 1), "covidqa": (0.07, 1), "cmrc": (0.2, 1), "manuals": (0.12, 2),
+       "crossing": (0.03, 1), "synthetic": (0.12, 2)}  # fmt: skip
 HELD_OUT = 120
 
 
-def all_groups(
-    folder: Path, model: Path, cache: Path, count: int, rng: np.random.Generator
-) -> tuple[list[Group], list[Group]]:
-    """(to learn from, held out), shuffled; `model` is the body, whose search finds the wrong passages."""
+def all_groups(folder: Path, model: Path, count: int, rng: np.random.Generator) -> tuple[list[Group], list[Group]]:
+    """(to learn from, held out), shuffled."""
     size = {name: round(count * share) for name, (share, _) in MIX.items()}
     negatives = {name: number for name, (_, number) in MIX.items()}
     learn, held = sources.split_new_wiki(folder)
     squad = folder / "squadshifts" / "datasets"
-    near = nearest_by_both(OnnxEmbedder(model, cache_dir=cache))
-
-    def squad_part(name: str, source: str, paragraphs: Sequence[sources.Paragraph]) -> list[Group]:
-        return sources.squad_groups(paragraphs, source, size[name], negatives[name], rng, near)
-
     parts = [
-        squad_part("new_wiki", "squadshifts new_wiki", learn),
-        squad_part("reddit", "squadshifts reddit", sources.read_squad(squad / "reddit_v1.0.json")),
-        sources.covid_groups(folder, size["covidqa"], negatives["covidqa"], rng, near),
-        squad_part("cmrc", "cmrc2018 train", sources.split_cmrc(folder)[0]),
-        sources.heading_groups(sources.manual_chunks(folder, model), size["manuals"], negatives["manuals"], rng, near),
+        sources.squad_groups(learn, "squadshifts new_wiki", size["new_wiki"], negatives["new_wiki"], rng),
+        sources.squad_groups(
+            sources.read_squad(squad / "reddit_v1.0.json"),
+            "squadshifts reddit",
+            size["reddit"],
+            negatives["reddit"],
+            rng,
+        ),
+        sources.covid_groups(folder, size["covidqa"], negatives["covidqa"], rng),
+        sources.squad_groups(
+            sources.split_cmrc(folder)[0],
+            "cmrc2018 train",
+            size["cmrc"],
+            negatives["cmrc"],
+            rng,
+        ),
+        sources.heading_groups(sources.manual_chunks(folder, model), size["manuals"], negatives["manuals"], rng),
         sources.crossing_groups(folder, size["crossing"], negatives["crossing"], rng),
         synthetic_groups(size["synthetic"], negatives["synthetic"], rng),
     ]
@@ -68,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path("build/reader"))
     parser.add_argument("--cache", type=Path, default=Path("build/reader-cache"))
     parser.add_argument("--to", type=Path, default=HERE.parent / "weights" / "reader")
-    parser.add_argument("--groups", type=int, default=40_000)
-    parser.add_argument("--shards", type=int, default=40)
+    parser.add_argument("--groups", type=int, default=27_000)
+    parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--passes", type=int, default=2, help="how often all groups are read, in windows drawn anew")
     parser.add_argument(
         "--minutes", type=float, default=0, help="end after so many, whatever is left (0: learn from all)"
@@ -109,7 +112,7 @@ def _train(options: argparse.Namespace) -> None:
     )
     body = Body(composed_folder(options.cache), options.cache)
     rng = np.random.default_rng(options.seed)
-    groups, held_out = all_groups(options.data, body.folder.path, options.cache, options.groups, rng)
+    groups, held_out = all_groups(options.data, body.folder.path, options.groups, rng)
     counts = {name: sum(group.source == name for group in groups) for name in sorted({g.source for g in groups})}
     _say(f"{len(groups)} questions, {sum(1 + len(g.negatives) for g in groups)} pairs: {counts}")
     learner = Learner(body, settings.method, seed=settings.seed, frozen=settings.frozen_layers)

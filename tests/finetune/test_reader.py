@@ -13,7 +13,7 @@ from finetune.learner import Learner
 from finetune.network import Network
 from finetune.reading.examples import Group, Passage
 from finetune.reading.model import CALIBRATION, Memory, Reader, write_reader
-from finetune.reading.negatives import nearest_by_both, nearest_by_words
+from finetune.reading.negatives import nearest
 from finetune.reading.pack import pack
 from finetune.reading.pairs import PairTokens, window
 from finetune.reading.sources import heading_groups, read_squad, squad_groups
@@ -154,24 +154,9 @@ def test_headings_ask_for_their_sections():
 
 
 def test_the_likest_passages_come_first():
-    assert nearest_by_words(
-        ["oil pump pressure"], ["cable of the lamp", "the pressure of the oil pump", "oil filter"], 2
-    ) == [[1, 2]]
-
-
-def test_the_likest_by_words_and_by_meaning_take_turns():
-    class Meaning:
-        """The third passage is likest by meaning, then the first."""
-
-        def embed_documents(self, texts, progress=None):
-            return np.array([[0.6, 0.8], [0, 1], [1, 0]], dtype=np.float32)
-
-        def embed_questions(self, questions):
-            return np.array([[1, 0]] * len(questions), dtype=np.float32)
-
-    passages = ["cable of the lamp", "the pressure of the oil pump", "oil filter"]
-    assert nearest_by_both(Meaning())(["oil pump pressure"], passages, 3) == [[1, 2, 0]]
-    assert nearest_by_both(Meaning())(["oil pump pressure"], passages, 2) == [[1, 2]]
+    assert nearest(["oil pump pressure"], ["cable of the lamp", "the pressure of the oil pump", "oil filter"], 2) == [
+        [1, 2]
+    ]
 
 
 def test_training_and_the_version_made_of_it(small, tokens, tmp_path):
