@@ -76,6 +76,7 @@ _COUNTED = 0.2
 _IS_OPTION = 1.0  # the choice of a setting whose value is asked about
 _MEANING_UNITS = 14
 _READ = 0.3  # what a unit gains in which the reader is certain to see the answer
+_RELEVANT = 0.2  # of the passage as a whole
 _ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", ")", "”", "…")
 _PRONOUN = re.compile(
     r"(?:it|they|them|this|these|those|that|its|their|he|she|such|otherwise|then|thus|therefore|in this case|"
@@ -341,9 +342,16 @@ class UnitScorer:
 
 
 def _add_reading(scored: list[Candidate]) -> list[Candidate]:
-    """Raise the units in which a reader marked an answer, by how sure it is of the span and of the passage."""
-    raised = [replace(candidate, score=candidate.score + _READ * _marked(candidate)) for candidate in scored]
+    """Raise the units of passages that a reader finds relevant, and those in which it marked an answer."""
+    raised = [
+        replace(candidate, score=candidate.score + _RELEVANT * _relevance(candidate) + _READ * _marked(candidate))
+        for candidate in scored
+    ]
     return sorted(raised, key=lambda candidate: -candidate.score)
+
+
+def _relevance(candidate: Candidate) -> float:
+    return candidate.hit.reading.relevance if candidate.hit.reading else 0.0
 
 
 def _marked(candidate: Candidate) -> float:
