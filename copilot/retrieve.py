@@ -50,7 +50,7 @@ class RetrieveSettings:
     spare: int = 16  # chunks read beyond those wanted, for what the weight above moves down
     code_hits: int = 6
     beside_subject_weight: float = 0.85  # of passages that are not of the kind of machine a question names
-    pair_weight: float = 0.2  # how far a chunk with all neighbouring words of the question as neighbours is raised
+    pair_weight: float = 0.1  # how far a chunk with all neighbouring words of the question as neighbours is raised
     report_share: float = 0.5  # of the hits of a plain search, at most, while manuals have any to offer
     same_section_weight: float = (
         1.15  # of the section that a conversation is about, for a question that asks more of it

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 from fakes_knowledge import FakeKnowledge, chunk
 
+from copilot import scoring
 from copilot.evidence import EVEN, Calibration, EvidenceJudge
 from copilot.rerank import ReadingReranker
 from copilot.scoring import UnitScorer
@@ -105,7 +106,7 @@ def test_a_span_in_the_heading_is_no_span_of_the_text():
     assert ordered[0].reading.answerable == 0.0
 
 
-def test_the_sentence_with_the_marked_answer_gains_and_no_other():
+def test_sentences_gain_by_the_relevance_of_their_passage_and_most_where_the_answer_is_marked():
     understanding = understand("what is the pump pressure")
     plain = hits("The pressure of the pump is checked. Normal at the pump is 60 bar.")
     marked = ReadingReranker(WordReader("60 bar")).order(understanding.text, "en", plain)
@@ -114,8 +115,9 @@ def test_the_sentence_with_the_marked_answer_gains_and_no_other():
         for found in (plain, marked)
     )
     gained = {text: after[text] - before[text] for text in before}
-    assert gained["Normal at the pump is 60 bar."] > 0.2
-    assert gained["The pressure of the pump is checked."] == pytest.approx(0)
+    relevance = marked[0].reading.relevance
+    assert gained["The pressure of the pump is checked."] == pytest.approx(scoring._RELEVANT * relevance)
+    assert gained["Normal at the pump is 60 bar."] > gained["The pressure of the pump is checked."] + 0.2
 
 
 CALIBRATION = Calibration({"en": 0.1})
