@@ -92,7 +92,7 @@ class CopilotSettings:
     """The evidence score, 0..1, from which a question is answered; unset means the judge's own."""
     reader: bool = True
     """Whether a model reads the passages found: it reorders them and marks the words that answer."""
-    reader_depth: int = 8
+    reader_depth: int = 6
     """How many passages it reads for a question; each costs time."""
     candidates: int = 100
     """How many chunks each side of the hybrid search hands to the fusion."""
