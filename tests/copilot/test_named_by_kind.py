@@ -5,19 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from fakes import HashingEmbedder
+from small_plant import asked
 
-from copilot.assemble import make_rarity
-from copilot.engine import Copilot
-from copilot.evidence import EvidenceJudge
-from copilot.generate.extractive import ExtractiveGenerator
-from copilot.retrieve import HybridRetriever
 from copilot.types import AnswerStatus, Question
-from copilot.understand import Understander
-from finetune.router import SeedRouter, load_routes
-from indexer.build import BuildSettings, build
-from indexer.home import Home
-from indexer.store import Index
 
 FILES = {
     "TC-8/TC-8_manual.md": "# TC-8 turning centre\n\n## Lubrication\n\nThe guideways are wetted with slideway oil of class 68 by the "
@@ -37,22 +27,8 @@ TODAY = date(2026, 3, 10)
 
 @pytest.fixture(scope="module")
 def plant(tmp_path_factory):
-    root = tmp_path_factory.mktemp("kinds")
-    for name, text in FILES.items():
-        file = root / "plant" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    home, embedder = Home(root / "home"), HashingEmbedder()
-    assert not build(home, [root / "plant"], embedder, BuildSettings("all-MiniLM-L6-v2", workers=1)).quarantined
-    with Index.open(home) as index:
-        rarity, routes = make_rarity(index), load_routes()
-        yield Copilot(
-            knowledge=index,
-            understander=Understander(index, SeedRouter(routes), routes, today=lambda: TODAY),
-            retriever=HybridRetriever(index, embedder),
-            judge=EvidenceJudge(None, rarity),
-            generator=ExtractiveGenerator(index, None, rarity),
-        )
+    with asked(tmp_path_factory.mktemp("kinds"), FILES, lambda: TODAY) as copilot:
+        yield copilot
 
 
 def documents(answer):

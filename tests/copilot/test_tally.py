@@ -5,20 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from fakes import HashingEmbedder
+from small_plant import asked
 
-from copilot.assemble import make_rarity
-from copilot.engine import Copilot
-from copilot.evidence import EvidenceJudge
-from copilot.generate.extractive import ExtractiveGenerator
-from copilot.retrieve import HybridRetriever
 from copilot.tally import Measure, tally_asked
 from copilot.types import AnswerStatus, Question
-from copilot.understand import Understander
-from finetune.router import SeedRouter, load_routes
-from indexer.build import BuildSettings, build
-from indexer.home import Home
-from indexer.store import Index
 
 FILES = {
     "TC-8/TC-8_manual.md": "# TC-8 turning centre\n\n## Stopping\n\nBefore the door is opened the spindle must have been stopped for 20 s.\n\n"
@@ -33,22 +23,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory):
-    root = tmp_path_factory.mktemp("tally")
-    for name, text in FILES.items():
-        file = root / "plant" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    home, embedder = Home(root / "home"), HashingEmbedder()
-    assert not build(home, [root / "plant"], embedder, BuildSettings("all-MiniLM-L6-v2", workers=1)).quarantined
-    with Index.open(home) as index:
-        rarity, routes = make_rarity(index), load_routes()
-        copilot = Copilot(
-            knowledge=index,
-            understander=Understander(index, SeedRouter(routes), routes, today=lambda: date(2025, 3, 10)),
-            retriever=HybridRetriever(index, embedder),
-            judge=EvidenceJudge(None, rarity),
-            generator=ExtractiveGenerator(index, None, rarity),
-        )
+    with asked(tmp_path_factory.mktemp("tally"), FILES, lambda: date(2025, 3, 10)) as copilot:
         yield lambda text: copilot.ask(Question(text))
 
 
