@@ -34,9 +34,8 @@ _TOP = 5
 _MEANING_TOP = 3  # passages compared with the question by meaning
 _TORN_PAIR = 0.5
 _WORDS_SAY = 0.55  # share of the words in the score, the rest being the meaning's
-_WHOLLY_TRANSLATED = (
-    0.95 * SAYS
-)  # of a question in another language: one passage holds all its words by listed translations
+# A question in another language of which one passage holds all words by listed translations, and what that adds.
+_WHOLLY_TRANSLATED = 0.95 * SAYS
 _TRANSLATION_SAYS = 0.12
 _UNREAD_CHINESE_SAY = 0.75  # the same for a Chinese question when the encoder knows no Chinese
 _OF_ANOTHER = 0.8  # what a passage of another machine is worth that has the kind asked about as a part, or mentions it

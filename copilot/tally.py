@@ -50,6 +50,7 @@ _MEASURES = (
             rf"\b(?:total |overall |accumulated )?downtime\b|\bhow (?:long|many hours|much time) {_PAST}\b.{{0,40}}?"
             r"\b(?:down|stopped|standing|idle|lost|out of (?:service|order))\b|\bhours (?:lost|of downtime)\b"
             r"|(?:总|累计)停机(?:时间|时长|小时)?|停机总?(?:时间|时长|小时)数?.{0,6}?(?:最长|最多|合计|一共|总共)"
+            r"|[年月周季天].{0,12}?停机(?:时间|时长|小时数?)?(?:是|为|有|共)?(?:多少|多长|多久)"
             r"|停机总(?:时间|时长|小时)|(?:一共|总共|合计|累计).{0,4}?停机\w{0,2}|停机?了(?:多久|多长时间|多少小时|几个?小时)"
         ),
     ),

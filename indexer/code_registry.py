@@ -150,15 +150,16 @@ class CodeRegistry:
                 candidate.bare and (level in (3, 4) or (not candidate.written.lstrip("-").isdigit() and level > 2))
             ):
                 continue
+            entries = self._entries(keys, level, machine)
             found = [
                 (entry, level, candidate.written)
-                for entry in self._entries(keys, level, machine)
+                for entry in entries
                 if may_match(asked, self._closest_form(entry, keys, level), level, f"{entry.context} {entry.title}")
             ]
             if level == 4 and candidate.initial:  # as close as a prefix of the same family
                 found += [
                     (entry, 3, candidate.written)
-                    for entry in self._entries(keys, level, machine)
+                    for entry in entries
                     if normal_forms(entry.code).family == "" and names_table(candidate.initial, entry.context)
                 ]
             best.extend(b for b in found if b[0] not in seen)

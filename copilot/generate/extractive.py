@@ -29,10 +29,9 @@ _HOW = re.compile(
     r"\bhow (?:do|to|can|should|must|is|are|does)\b|\bsteps?\b|\bprocedure\b|如何|怎么|怎样|步骤|流程", re.IGNORECASE
 )
 
-_LEADING = 5
-_SETTING = frozenset(
-    "set chang adjust modifi configur alter 设置 设定 修改 更改 调整 调节 改变".split()
-)  # what is done to any parameter
+_LEADING = 5  # candidates among which a parameter is looked for
+# What is done to any parameter.
+_SETTING = frozenset("set chang adjust modifi configur alter 设置 设定 修改 更改 调整 调节 改变".split())
 
 
 class ExtractiveGenerator:
