@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from copilot.options import option_asked, options
+from copilot.parameters import speaks_of_settings, without_ranges
 from copilot.protocols import Rarity
 from copilot.sentences import Unit, UnitKind, split
 from copilot.synonyms import SAYS, actions_in, said_otherwise, words_in
@@ -237,7 +238,8 @@ class UnitScorer:
     def _said(self, candidate: Candidate) -> str:
         """What a candidate says itself: of a row its cells, which the names of the columns are not part of."""
         cells = self._cells(candidate) if candidate.unit.kind is UnitKind.FIELD else []
-        return " ; ".join(cell.text for cell in cells) or candidate.unit.text
+        said = " ; ".join(cell.text for cell in cells) or candidate.unit.text
+        return without_ranges(said) if speaks_of_settings(said) else said
 
     def _has_value(self, candidate: Candidate) -> bool:
         cells = self._cells(candidate)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from copilot.conditions import Conditions
+from copilot.parameters import title_at
 from copilot.scoring import GENERIC
 from copilot.sentences import Unit, UnitKind, split
 from copilot.synonyms import actions_in
@@ -141,7 +142,9 @@ def row_at(chunk: Chunk, start: int) -> Row | None:
 
 
 def is_setting(chunk: Chunk, start: int) -> bool:
-    """Whether the row at this place is one of a table of parameters: a code to set, and neither cause nor remedy."""
+    """Whether a parameter is told of at this place: in a row with a code to set and neither cause nor remedy, or in prose."""
+    if title_at(chunk.text, start) is not None:
+        return True
     row = row_at(chunk, start)
     if row is None or any(_OF_FAULTS.search(cell.label) for cell in row.cells):
         return False

@@ -12,6 +12,7 @@ from copilot.generate.passages import answer_passages, protection_rules
 from copilot.generate.precautions import answer_what_to_mind, asks_what_to_mind
 from copilot.generate.procedures import answer_procedure
 from copilot.generate.quoting import Quoter, report_piece
+from copilot.parameters import title_at
 from copilot.protocols import Knowledge, Rarity
 from copilot.scoring import GENERIC, Candidate, UnitScorer
 from copilot.sentences import UnitKind
@@ -138,8 +139,14 @@ class ExtractiveGenerator:
         }
         if len(wanted) < 2 or not candidates:
             return False
-        if not any(is_setting(one.chunk, one.unit.start) and wanted <= one.met for one in candidates[:_LEADING]):
+        settings = [one for one in candidates[:_LEADING] if wanted <= one.met and is_setting(one.chunk, one.unit.start)]
+        if not settings:
             return False
+        text = settings[0].chunk.text
+        if (at := title_at(text, settings[0].unit.start)) is not None:
+            title = words_in(text[slice(*at)])
+            if 2 * len(wanted & (title | said_otherwise(understanding.others, title))) >= len(wanted):
+                return True  # the description of that parameter: lists near it are of its neighbours
         steps = answer_procedure(
             understanding, candidates, self._knowledge, Quoter(understanding.language), self._rarity
         )

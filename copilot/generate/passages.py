@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from copilot.conditions import Conditions
 from copilot.generate.quoting import Quoter, plain, report_piece
+from copilot.parameters import title_at
 from copilot.parts_glossary import head_word, parts_named
 from copilot.protocols import Knowledge
 from copilot.safety import is_protection_rule, is_rule
@@ -310,6 +311,10 @@ def _in_context(understanding: Understanding, chunk: Chunk, chosen: Sequence[Can
     for candidate in chosen:
         place = candidate.order
         wanted.add(place)
+        if (title := title_at(chunk.text, candidate.unit.start)) is not None:
+            wanted.update(
+                other for other in range(place) if units[other].start < title[1] and title[0] < units[other].end
+            )
         wanted.update(_notice_around(chunk, units, place))
         first = place
         while (

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from copilot.generate.quoting import Quoter
+from copilot.parameters import are_entries, speaks_of_settings
 from copilot.protocols import Knowledge, Rarity
 from copilot.scoring import Candidate, term_weights
 from copilot.sentences import Unit, UnitKind, split, step_number
@@ -150,14 +151,16 @@ def ranked_sections(
 def _lists(parts: Sequence[Chunk]) -> list[list[_Placed]]:
     """The numbered lists of a section, each with the line that introduces it; bulleted ones when there are none.
 
-    The choices of a setting ("0: keypad", "1: terminals") are no steps.
+    The choices of a setting ("0: keypad", "1: terminals") and the entries of a menu are no steps.
     """
     units = section_units(parts)
     choices = any(_CHOICE.match(unit.text) and unit.text.lstrip().startswith("0") for _, unit in units)
+    choices = choices or any(speaks_of_settings(part.text) for part in parts)
     numbered = [
         steps
         for steps in _collect(units, UnitKind.STEP)
-        if not (choices and all(_CHOICE.match(unit.text) for _, unit in steps if unit.kind is UnitKind.STEP))
+        for items in [[unit.text for _, unit in steps if unit.kind is UnitKind.STEP]]
+        if not (choices and all(map(_CHOICE.match, items))) and not are_entries(items)
     ]
     return numbered or [items for items in _collect(units, UnitKind.ITEM) if len(items) >= 2]
 
