@@ -280,10 +280,10 @@ class Index:
         for name in self._machine_names:
             parts = [re.escape(part) for part in re.findall(r"[^\W\d_]+|\d+", name)]
             if any(part.isdigit() for part in parts) and len(parts) > 1:
-                pattern = rf"(?<![^\W_]){r'[-_. ]?'.join(parts)}(?![^\W_])"
+                pattern = rf"(?<![A-Za-z0-9]){r'[-_. ]?'.join(parts)}(?![A-Za-z0-9])"  # 主泵 may follow at once
                 question = re.sub(pattern, lambda m: " " * len(m[0]), question, flags=re.IGNORECASE)
         for word, model in self._title_models:
-            pattern = rf"(?<![^\W_]){re.escape(word)}[-_ ]+{re.escape(model)}(?![^\W_])"
+            pattern = rf"(?<![A-Za-z0-9]){re.escape(word)}[-_ ]+{re.escape(model)}(?![A-Za-z0-9])"
             question = re.sub(pattern, lambda m: " " * len(m[0]), question, flags=re.IGNORECASE)
         return question
 

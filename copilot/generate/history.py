@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from copilot.generate.quoting import Quoter, report_piece
+from copilot.generate.who import asks_who, person_in
 from copilot.period import Period
 from copilot.protocols import Knowledge
-from copilot.scoring import Candidate, is_about_the_past
+from copilot.scoring import GENERIC, Candidate, is_about_the_past
+from copilot.synonyms import said_otherwise, words_in
 from copilot.tally import Measure, Tally, tally_asked
 from copilot.types import Piece, Understanding
 from copilot.wording import say
-from indexer.analysis import fold
+from indexer.analysis import fold, tokens
 from indexer.fault_reports.table import By, FaultReportTable, StoredReport
 from indexer.types import Chunk, ChunkKind, Hit
 
@@ -25,7 +27,8 @@ _MOST = re.compile(
     r"alarms?)\b|最常见|最多|最频繁|排名"
 )
 _LAST = re.compile(
-    r"\b(?:last time|the last (?:one|repair|fault|report)|latest|most recent(?:ly)?)\b|上(?:一)?次|最近一次|上回"
+    r"\b(?:last time|the last (?:one|repair|fault|report)|latest|most recent(?:ly)?|lately|when (?:did|was|were)|last(?=[?.!\s]*$)"
+    r"|(?:did|was|were|who)\b.{0,60}\blast)\b|last[?.!\s]*$|上(?:一)?次|最近[一1]?[次回]|上回|最后一次|最近一"
 )
 
 
@@ -62,8 +65,9 @@ def answer_history(
     tally = tally_asked(understanding.text)
     records = _records(table, limits) if limits.named or tally else []
     text = understanding.text.casefold()
+    matching = _matching(understanding, limits, records)
     if records or (limits.named and table.total()):
-        yield quoter.frame(_counted(understanding, limits, records, table, tally))
+        yield quoter.frame(_counted(understanding, limits, records, matching, table, tally))
     if tally and tally.by and (line := _ranking(understanding, tally, tally.by, records)):
         yield quoter.frame(line)
     elif records and _MOST.search(text) and not limits.machines:
@@ -77,7 +81,10 @@ def answer_history(
         yield quoter.frame(line)
     if limits.named and not records:
         return
-    for chunk in _chunks(understanding, candidates, records, knowledge, limits):
+    shown = _chunks(understanding, candidates, records, matching, knowledge, limits)
+    if asks_who(text) and (line := _people(understanding, shown, records)):
+        yield quoter.frame(line)
+    for chunk in shown:
         yield report_piece(chunk, quoter)
 
 
@@ -100,9 +107,7 @@ def reports_among(hits: Sequence[Hit]) -> list[Chunk]:
 
 
 def _limits(understanding: Understanding, table: FaultReportTable) -> _Filter:
-    code = understanding.codes[0].entry.code if understanding.codes else None
-    if code is None and understanding.unknown_codes:
-        code = understanding.unknown_codes[0]
+    code = _code(understanding, table)
     period = understanding.period if table.total() else None
     if period and period.written and period.written in f"{code or ''} {understanding.about or ''}":
         period = None  # "alarm 2023" names a code
@@ -114,6 +119,61 @@ def _limits(understanding: Understanding, table: FaultReportTable) -> _Filter:
         period,
         () if understanding.about or understanding.subject is None else understanding.subject.machines,
     )
+
+
+def _code(understanding: Understanding, table: FaultReportTable) -> str | None:
+    """The code that limits the records: a fault's, or one that records have; the tag of a part (V14) is a word like others."""
+    for match in understanding.codes:
+        if match.entry.definition or table.records(machine=understanding.about, code=match.entry.code, limit=1):
+            return match.entry.code
+    return understanding.unknown_codes[0] if understanding.unknown_codes and not understanding.codes else None
+
+
+def _topics(understanding: Understanding, limits: _Filter) -> list[str]:
+    """The terms of a question that neither limit the records nor only say that something is past."""
+    names = " ".join(filter(None, (limits.machine, limits.code, limits.component, limits.failure_mode)))
+    said, words = fold(names), set(tokens(names))
+    return [
+        term
+        for term in understanding.terms
+        if term not in said
+        and term not in words
+        and not term.isdigit()
+        and not is_about_the_past(term)
+        and term not in GENERIC
+    ]
+
+
+def _matching(understanding: Understanding, limits: _Filter, records: Sequence[StoredReport]) -> Sequence[StoredReport]:
+    """The records that speak of every topic of the question, in its words or others; newest first. Empty where all or none do."""
+    topics = set(_topics(understanding, limits))
+    lone = {term for term in topics if len(term) == 1}
+    topics -= lone  # a single Chinese character says little
+    if not topics or len(records) < 2:
+        return ()
+    found = []
+    for record in records:
+        report = record.report
+        told = words_in(" ".join(filter(None, (report.component, report.symptom, report.cause, report.action))))
+        if topics <= told | said_otherwise(understanding.others, told):
+            found.append(record)
+    return found if len(found) < len(records) else ()
+
+
+def _people(understanding: Understanding, shown: Sequence[Chunk], records: Sequence[StoredReport]) -> str:
+    """Who did what is shown, with the date; "" where the export does not say."""
+    language = understanding.language
+    by_chunk = {record.chunk_id: record for record in records}
+    listed, column = [], ""
+    for chunk in shown:
+        record = by_chunk.get(chunk.id)
+        person = person_in(record.report.extra) if record else None
+        if record and person:
+            column = column or person[0]
+            listed.append(say(language, "did_it", date=record.report.date or "–", name=person[1]))
+    if not listed:
+        return ""
+    return say(language, "who", column=column, list=say(language, "comma").join(listed)) + say(language, "stop")
 
 
 def _named(understanding: Understanding, table: FaultReportTable, by: By) -> str | None:
@@ -146,6 +206,7 @@ def _counted(
     understanding: Understanding,
     limits: _Filter,
     records: Sequence[StoredReport],
+    matching: Sequence[StoredReport],
     table: FaultReportTable,
     tally: Tally | None,
 ) -> str:
@@ -174,6 +235,10 @@ def _counted(
         line += say(language, tally.measure.value, sum=_short(sum(stated)))
         if len(stated) < len(records):
             line += say(language, "stated", count=len(stated))
+    if matching and tally is None:
+        line += say(language, "matching", count=len(matching))
+        if matching[0].report.date:
+            line += say(language, "that_last_on", date=matching[0].report.date)
     return line + say(language, "stop")
 
 
@@ -234,10 +299,14 @@ def _chunks(
     understanding: Understanding,
     candidates: Sequence[Candidate],
     records: Sequence[StoredReport],
+    matching: Sequence[StoredReport],
     knowledge: Knowledge,
     limits: _Filter,
 ) -> list[Chunk]:
-    """The reports to show: found ones that match the limits first; the newest ones fill up."""
+    """The reports to show: found ones that match the limits first; the newest ones fill up.
+
+    Where the last time is asked for, or when something was done, the newest ones that match the whole question come first.
+    """
     allowed = {record.chunk_id: None for record in records}
     best: dict[str, float] = {}
     chunks: dict[str, Chunk] = {}
@@ -246,19 +315,22 @@ def _chunks(
         if chunk.kind is ChunkKind.FAULT_REPORT and (not limits.named or chunk.id in allowed):
             best[chunk.id] = best.get(chunk.id, 0.0) + candidate.overlap
             chunks[chunk.id] = chunk
-    names = " ".join(filter(None, (limits.machine, limits.code, limits.component, limits.failure_mode)))
-    said = fold(names)
-    topics = [
-        term for term in understanding.terms if term not in said and not term.isdigit() and not is_about_the_past(term)
-    ]
-    newest = [known for name in list(allowed)[:MAX_REPORTS] if (known := knowledge.chunk(name)) is not None]
-    if limits.named and (not topics or (_LAST.search(understanding.text) and limits.code)):
+    topics = _topics(understanding, limits)
+    last = bool(_LAST.search(understanding.text))
+    newest = _known(list(allowed), knowledge)
+    if limits.named and (not topics or (last and limits.code)):
         return newest
+    if matching and last:
+        return _known([record.chunk_id for record in matching], knowledge)
     top = max(best.values(), default=0.0)
     found = [chunks[chunk_id] for chunk_id, score in best.items() if top and score >= 0.5 * top]
     found.sort(key=lambda chunk: -best[chunk.id])
     found.extend(chunk for chunk in newest if chunk not in found)
     return found[:MAX_REPORTS]
+
+
+def _known(chunk_ids: Sequence[str], knowledge: Knowledge) -> list[Chunk]:
+    return [known for name in chunk_ids[:MAX_REPORTS] if (known := knowledge.chunk(name)) is not None]
 
 
 def _short(number: float) -> str:
