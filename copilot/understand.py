@@ -236,7 +236,7 @@ def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
     for "Hydraulic press HP-200") that belongs to one machine only; last come slips of the pen, never in digits.
     """
     folded = fold(text)
-    machines = [name for name in machines if _tells(name, folded)]
+    machines = [name for name in machines if _tells(name, folded) or _written_as(name, text)]
     full = [(name, match) for name in machines if (match := _name_pattern(name).search(folded)) and match[0].strip()]
     if full:
         longest = max(len(match[0]) for _, match in full)
@@ -260,7 +260,17 @@ def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
             hits[next(iter(names))] = match[0]
     if len(hits) == 1:
         return next(iter(hits.items()))
-    return None if hits else _fuzzy(folded, machines)
+    return None if hits else _by_initials(text, machines) or _fuzzy(folded, machines)
+
+
+def _by_initials(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
+    owners: dict[str, set[str]] = {}
+    for name in machines:
+        for word in _initials(name):
+            owners.setdefault(word, set()).add(name)
+    written = set(re.findall(r"(?<![A-Za-z0-9])[A-Z]{2,}(?![A-Za-z0-9])", text))
+    hits = {next(iter(names)): fold(word) for word, names in owners.items() if word in written and len(names) == 1}
+    return next(iter(hits.items())) if len(hits) == 1 else None
 
 
 def _tells(name: str, folded: str) -> bool:
@@ -276,6 +286,21 @@ def _tells(name: str, folded: str) -> bool:
     return bool(re.search(_MACHINE_WORD.pattern + _name_pattern(name).pattern, folded))
 
 
+def _written_as(name: str, text: str) -> bool:
+    """Whether a text has a lone word that names a machine as only a name is written: "NEETS", "xArm", "the Dobot".
+
+    With one capital at its head it must not open an English sentence, where "Press" and "Config" are words like others.
+    """
+    if not re.fullmatch(r"[A-Za-z]{2,}", name) or not any(map(str.isupper, name)):
+        return False
+    found = re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", text)
+    if found is None:
+        return False
+    if any(map(str.isupper, name[1:])) or _HAN.search(text):
+        return True
+    return bool(text[: found.start()].strip()) and not re.search(r"[.!?:;。！？：；]\s*$", text[: found.start()])
+
+
 def _name_pattern(name: str) -> re.Pattern[str]:
     parts = _PARTS.findall(fold(name))
     if not parts:
@@ -287,10 +312,16 @@ def _name_pattern(name: str) -> re.Pattern[str]:
 
 
 def _designations(name: str) -> set[str]:
-    """The words of a name that hold letters and digits: model names, which people use alone."""
+    """The words of a name that hold letters and digits: model names, which people use alone; "57D" of "SERVO57D", too."""
     words = re.findall(r"[a-z0-9]+(?:[-_./][a-z0-9]+)*", fold(name))
     joined = [word for word in words if re.search(r"\d", word) and re.search(r"[a-z]", word) and len(word) >= 3]
-    return set(joined) if len(words) > 1 or len(joined) != 1 or _HAN.search(name) else set()
+    ends = {found[0] for word in words if (found := re.search(r"(?<=[a-z])\d{2,}[a-z]{1,2}$", word))}
+    return ends | (set(joined) if len(words) > 1 or len(joined) != 1 or _HAN.search(name) else set())
+
+
+def _initials(name: str) -> set[str]:
+    """The words of a name in capitals, without digits: "HY" of "HY-inverter"; they count only where written so."""
+    return {word for word in re.findall(r"[A-Za-z0-9]+", name) if re.fullmatch(r"[A-Z]{2,}", word) and word != name}
 
 
 def _fuzzy(folded: str, machines: Sequence[str]) -> tuple[str, str] | None:

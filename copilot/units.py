@@ -86,6 +86,23 @@ _ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("share", r"\b(?:percent|percentage|humidity|ratio|concentration)\b|百分|湿度|浓度|比例"),
     )
 )  # fmt: skip
+# Units that a question asks for: "in bar", "how many kW", "Nm for the flange bolts", 多少欧. Short ones that are words count only there.
+_UNIT_WORDS = (
+    r"n[·.]?m|ft[-·. ]?lbs?|newton ?met(?:er|re)s?|m?bar|psi|[mk]?pa|[kM]?va|kw|kilowatts?|watts?|hp|[kmg]?hz|hertz|rpm|k?ohms?|m?volts?|m?amps?|"
+    r"amperes?|lit(?:er|re)s?|kgs?|kilos?|kilograms?|grams?|tons?|tonnes?|mm|millimet(?:er|re)s?|cm|inch(?:es)?|feet|degrees?|celsius|fahrenheit|"
+    r"minutes?|mins|seconds?|secs?|hours?|hrs?|days?|weeks?|months?|years?|decibels?|db|l/min|percent"
+)
+_UNIT_ASKED = re.compile(
+    both_scripts(
+        rf"(?:\b(?:in|how many|what|which|max\.?|maximum|min\.?|minimum|rated|nominal)\s+|^\s*)(?P<en>{_UNIT_WORDS})(?![\w/-])"
+        rf"|(?:多少|几个?)\s*(?P<zh>(?:{_ZH_UNITS})|(?:{_UNIT})(?![a-z0-9]))"
+    ),
+    re.IGNORECASE,
+)
+_UNIT_NAMED = {
+    "kilowatt": "power", "hertz": "frequency", "celsius": "temperature", "fahrenheit": "temperature", "kilo": "mass", "kgs": "mass",
+    "feet": "length", "decibel": "sound", "newtonmeter": "torque", "newtonmetre": "torque", "ftlb": "torque", "va": "power",
+}  # fmt: skip
 _RATE = re.compile(both_scripts(r"\b(?:per|an|each|every) (?:minute|hour|second)\b|每(?:分钟|小时|秒)"), re.IGNORECASE)
 _VALUE_QUESTION = re.compile(
     both_scripts(
@@ -180,14 +197,39 @@ def dimensions_asked(question: str) -> frozenset[str]:
 
 
 def names_of(question: str) -> dict[str, frozenset[str]]:
-    """The kinds of quantity a question asks for, each with its words that say so."""
+    """The kinds of quantity a question asks for, each with its words that say so; a unit asked for decides alone.
+
+    >>> sorted(names_of("what vacuum does the gripper pull in bar")), sorted(names_of("线圈多少欧"))
+    (['pressure'], ['resistance'])
+    """
     found = {
         dimension: frozenset(
             match[0] for match in pattern.finditer(_RATE.sub(" ", question) if dimension == "time" else question)
         )
         for dimension, pattern in _ASKED
     }
-    return {dimension: words for dimension, words in found.items() if words}
+    named = {dimension: words for dimension, words in found.items() if words}
+    units = units_asked(question)
+    return {dimension: words | named.get(dimension, frozenset()) for dimension, words in units.items()} or named
+
+
+def units_asked(question: str) -> dict[str, frozenset[str]]:
+    """The kinds of quantity whose unit a question names without a number: only such a value answers it.
+
+    >>> units_asked("Nm for the suction flange bolts"), units_asked("what happens at 3 bar")
+    ({'torque': frozenset({'Nm'})}, {})
+    """
+    out: dict[str, frozenset[str]] = {}
+    for match in _UNIT_ASKED.finditer(_RATE.sub(" ", question)):
+        unit = match["en"] or match["zh"]
+        folded = re.sub(r"[-·. ]", "", fold(unit))
+        dimension = (
+            _UNIT_NAMED.get(folded) or _UNIT_NAMED.get(folded.rstrip("s")) or _dimension_of(unit)
+            or _dimension_of(folded) or _dimension_of(folded.rstrip("s"))
+        )  # fmt: skip
+        if dimension:
+            out[dimension] = out.get(dimension, frozenset()) | {unit}
+    return out
 
 
 def asks_for_value(question: str) -> bool:

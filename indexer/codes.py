@@ -382,7 +382,7 @@ _SPOKEN_NUMBER = re.compile(
 _SETTING = re.compile(r"\$\s+(?P<number>\d{1,4})(?![A-Za-z0-9_])")
 _BARE = re.compile(
     both_scripts(
-        r"(?<![A-Za-z0-9_.,+/-])(?P<number>\d{1,6})(?![A-Za-z0-9_%°℃,/-]|\.\d|\s*(?:minutes?|hours?|days?|weeks?|months?|years?|seconds?|times?|"
+        r"(?<![A-Za-z0-9_.,+/-])(?P<number>\d{1,6})(?![A-Za-z0-9_%°℃/-]|[.,]\d|\s*(?:minutes?|hours?|days?|weeks?|months?|years?|seconds?|times?|"
         r"degrees?|pages?|steps?|mm|cm|bar|nm|rpm|volts?|amps?|percent|分钟|小时|天|年|个|月|日|次|台|秒|米|度|页|步|级|岁|块|条|项|倍|点)(?![a-z]))"
     ),
     re.IGNORECASE,
@@ -396,7 +396,15 @@ _COUNTED = re.compile(
 )
 _SHOWN = re.compile(
     both_scripts(
-        rf"(?<![A-Za-z])(?:{_SPOKEN}|display(?:s|ed)?|show(?:s|ing|n)?|shown|reports?|says)(?![A-Za-z])|{_SPOKEN_ZH}|报|显示|提示|出现"
+        rf"(?<![A-Za-z])(?:{_SPOKEN}|display(?:s|ed)?|show(?:s|ing|n)?|shown|reports?|says|throws?|threw|thrown)(?![A-Za-z])|{_SPOKEN_ZH}|报|显示|提示|出现"
+    ),
+    re.IGNORECASE,
+)
+# What a call gives back: "returns -8", "返回-3"; only a negative number is surely a code there.
+_RETURNED = re.compile(
+    both_scripts(
+        r"(?:\b(?:returns?|returned|gives?|gave|got|gets?|getting)(?: (?:me|us|back|a|an|the|code|value))*\s*|(?:返回|回)(?:了|值|个|为|是)*\s*)"
+        r"(?P<number>-\d{1,4})(?![\w.])"
     ),
     re.IGNORECASE,
 )
@@ -441,6 +449,8 @@ def candidates(question: str) -> list[Candidate]:
             out.setdefault(match.span(), Candidate(f"{match['zh']} {number}", True, *match.span()))
         else:
             out.setdefault(match.span(), Candidate(match["hash"], True, *match.span()))
+    for match in _RETURNED.finditer(text):
+        out.setdefault(match.span(), Candidate(match["number"], False, *match.span()))
     for match in _SETTING.finditer(text):
         out.setdefault(match.span(), Candidate(f"${match['number']}", True, *match.span()))
     found = [match for match in _TOKEN.finditer(text) if not _is_han(match[0])]
@@ -467,7 +477,8 @@ def candidates(question: str) -> list[Candidate]:
             if not single and not re.match(r"[A-Za-z0-9$#]+\s+[-A-Za-z0-9._/]*\d", piece):
                 continue
             named = single and strong and _ends_a_name(text, start, end)
-            lettered = _INITIAL.fullmatch(piece) if _ASKS_CODE.search(text) else None
+            opens = not text[:start].strip()
+            lettered = _INITIAL.fullmatch(piece) if opens or _ASKS_CODE.search(text) else None
             out.setdefault(
                 (start, end),
                 Candidate(piece, strong and single and not named, start, end, named, lettered[1] if lettered else ""),

@@ -27,6 +27,7 @@ from copilot.units import (
     names_of,
     quantities,
     states_interval,
+    units_asked,
 )
 from copilot.wording import say
 from finetune.types import AnswerForm
@@ -47,7 +48,9 @@ _DEFAULT_LIMIT = (3, 0.8)
 _MOST_ROWS = 20  # of a whole table that is asked for by its name
 _GOOD = 0.6  # share of the best score from which a candidate bears on the question
 # Kinds of quantity whose words mean nothing else in a question; "long", "life", "load" and "supply" do.
-_PLAIN_KINDS = frozenset({"torque", "pressure", "temperature", "voltage", "frequency", "flow", "resistance", "sound"})
+_PLAIN_KINDS = frozenset(
+    "torque pressure temperature voltage frequency flow resistance sound power current speed force volume".split()
+)
 # One place, quoted so that it can be followed: where its section is short, all of it; else with the lines that say what it
 # is about and how to get there, and what comes next up to a few lines. Three places, each cut to its best sentence, read
 # worse and were scored lower against answers by other hands. Lengths are words; two Chinese characters count as one.
@@ -109,14 +112,29 @@ def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candid
         return _designating(understanding, candidates)
     counted = counts_things(understanding.text)
     named = {kind: words for kind, words in names_of(understanding.text).items() if kind in _PLAIN_KINDS}
+    named |= units_asked(understanding.text)
     if not candidates or not (counted or named):
         return list(candidates)
     near = [candidate for candidate in candidates if candidate.score >= _GOOD * candidates[0].score]
     if counted:
         return [candidate for candidate in near if candidate.has_value]
+    if units := units_asked(understanding.text):
+        told = [(one, _with_units(one)) for one in near]
+        return [
+            one
+            for one, text in told
+            if any(quantity.dimension in units for quantity in quantities(text))
+            or ("time" in units and states_interval(text))
+        ]
     said = {token for words in named.values() for word in words for token in question_tokens(word)}
     held = any(one.has_value or (said & one.met and has_number(one.unit.text)) for one in near)
     return list(candidates) if held else []
+
+
+def _with_units(candidate: Candidate) -> str:
+    """What a unit says, the cells of a row with the units of their columns."""
+    row = row_at(candidate.chunk, candidate.unit.start)
+    return " ; ".join(cell.value for cell in row.cells) if row else candidate.unit.text
 
 
 def _naming_the_thing(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Candidate]:
