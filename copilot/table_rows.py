@@ -18,7 +18,7 @@ from copilot.sentences import Unit, UnitKind, split
 from copilot.synonyms import actions_in
 from copilot.table_values import Cell, cells_of, is_record, record_cells, row_cells
 from copilot.units import has_number
-from indexer.analysis import tokens
+from indexer.analysis import fold, stem, tokens
 from indexer.chinese import both_scripts
 from indexer.types import Chunk, ChunkKind
 
@@ -34,6 +34,11 @@ _OF_FAULTS = re.compile(
     both_scripts(r"故障|报警|原因|对策|处理|解决|\b(?:alarm|fault|error|cause|remedy|solution|action)s?\b"),
     re.IGNORECASE,
 )
+
+
+_LONE_LETTER = re.compile(r"(?<![\w.'’-])[A-Z](?![\w'’-])")
+_THREAD = re.compile(r"(?<![A-Za-z0-9])M\d{1,3}(?![A-Za-z0-9])", re.IGNORECASE)
+_PAIR = re.compile(r"(?=\b([a-z]{4,})[ -]([a-z]{4,})\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,42 @@ def meets_only_the_work(question: Conditions, row: Row) -> bool:
     """Whether a row shares nothing with the question but what is to be done: that something is replaced, and not what."""
     met = _met(question, row)
     return bool(met) and all(actions_in(condition) for condition in met)
+
+
+def are_of_others(question: Conditions, text: str, rows: Sequence[Row]) -> bool:
+    """Whether rows list what the question asks about for other variants only: format F where A to E are listed, M64 where M20
+    and M30 are, the pilot filter where the return filter and the circulation filter are.
+
+    `text` is the question. The thing asked about is not in the table then, and its neighbours' values would be wrong ones.
+    """
+    told = [" ; ".join((*(cell.text for cell in row.inherited), *(cell.value for cell in row.cells))) for row in rows]
+    if not told:
+        return False
+    met = frozenset().union(*(_met(question, row) for row in rows))
+    if question.letters and not any(f"letter {letter}" in met for letter in question.letters):
+        return all(_LONE_LETTER.search(one) for one in told)
+    sizes = {size.upper() for size in _THREAD.findall(text)}
+    if sizes and all(map(_THREAD.search, told)):
+        return not any(sizes & {size.upper() for size in _THREAD.findall(one)} for one in told)
+    return _another_modifier(question, text, [cell.text for row in rows for cell in row.cells], len(rows), met)
+
+
+def _another_modifier(question: Conditions, text: str, cells: Sequence[str], rows: int, met: frozenset[str]) -> bool:
+    """Whether the word before a thing ("pilot filter") is in no row, while every row has another one before the same thing."""
+    for before, thing in _PAIR.findall(fold(text)):
+        noun, modifier = stem(thing), stem(before)
+        if (
+            noun not in met
+            or noun in GENERIC
+            or modifier in met
+            or modifier not in question.words
+            or modifier in GENERIC
+        ):
+            continue
+        others = {stem(found[0]) for cell in cells for found in _PAIR.findall(fold(cell)) if stem(found[1]) == noun}
+        if others and modifier not in others and len([c for c in cells if noun in tokens(c)]) >= rows:
+            return True
+    return False
 
 
 def same_table(one: Row, other: Row) -> bool:

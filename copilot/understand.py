@@ -193,7 +193,10 @@ class Understander:
             own = self._knowledge.lookup_codes(text, subject.machine) if subject.machine else found
             own = [match for match in own if match.entry.document_id in subject.documents]
             found = own if any(match.entry.definition for match in own) else found
+        exact = {match.written for match in found if match.level == 0}
         for match in found:
+            if match.level in (2, 3) and match.written in exact:
+                continue  # pump P2 is P2, which the documents mention, and not parameter P-02
             if match.level == 4 and normal_forms(match.written).family is None:
                 suggestions.append((match.written, match.entry.code))
             else:

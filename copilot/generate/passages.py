@@ -15,7 +15,7 @@ from copilot.safety import is_protection_rule, is_rule
 from copilot.scoring import GENERIC, Candidate, starts_with_pronoun, wants_value
 from copilot.sentences import Unit, UnitKind, split
 from copilot.synonyms import said_otherwise, words_in
-from copilot.table_rows import Row, fitting, meets_only_the_work, row_at, rows_of, same_table
+from copilot.table_rows import Row, are_of_others, fitting, meets_only_the_work, row_at, rows_of, same_table
 from copilot.table_values import is_record
 from copilot.things import asks_for_designation, counts_things, has_designation, thing_asked
 from copilot.types import Piece, Understanding
@@ -91,6 +91,7 @@ def answer_passages(
     if wants_value(understanding) or asks_for_value(understanding.text) or form is AnswerForm.INTERVALS:
         whole = _whole_table(understanding, chosen, knowledge)
         rows, chosen = ([whole], []) if whole else _rows_asked_for(understanding, chosen, knowledge)
+        rows = [group if whole else _in_units_asked(understanding, group) for group in rows]
         yield from _tables(understanding, rows, quoter, ask=not whole)
     for chunk in dict.fromkeys(candidate.chunk for candidate in chosen):
         mine = [candidate for candidate in chosen if candidate.chunk is chunk]
@@ -127,8 +128,7 @@ def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candid
             or ("time" in units and states_interval(text))
         ]
     said = {token for words in named.values() for word in words for token in question_tokens(word)}
-    held = any(one.has_value or (said & one.met and has_number(one.unit.text)) for one in near)
-    return list(candidates) if held else []
+    return [one for one in near if one.has_value or (said & one.met and has_number(one.unit.text))]
 
 
 def _with_units(candidate: Candidate) -> str:
@@ -214,7 +214,19 @@ def _rows_asked_for(
             source = candidate.chunk.source
             tables.append(fitting(question, row, knowledge.section(source.document_id, candidate.chunk.section)))
     told = [rows for rows in tables if not all(meets_only_the_work(question, row) for row in rows)]
-    return (told if told or rest else tables), rest
+    tables = told if told or rest else tables
+    meant = [rows for rows in tables if not are_of_others(question, understanding.text, rows)]
+    leads = bool(tables) and row_at(chosen[0].chunk, chosen[0].unit.start) is not None
+    if leads and tables[0] not in meant:
+        return [], []  # what follows speaks of those others as well
+    return meant, rest
+
+
+def _in_units_asked(understanding: Understanding, rows: list[Row]) -> list[Row]:
+    """Of several rows those with a value in a unit that the question asks for, where any has one."""
+    units = units_asked(understanding.text)
+    held = [row for row in rows if any(q.dimension in units for cell in row.cells for q in quantities(cell.value))]
+    return held or rows
 
 
 def _whole_table(understanding: Understanding, chosen: Sequence[Candidate], knowledge: Knowledge) -> list[Row]:
