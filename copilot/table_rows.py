@@ -149,7 +149,7 @@ def are_of_others(question: Conditions, text: str, rows: Sequence[Row]) -> bool:
 
 
 def _another_modifier(question: Conditions, text: str, cells: Sequence[str], rows: int, met: frozenset[str]) -> bool:
-    """Whether the word before a thing ("pilot filter") is in no row, while every row has another one before the same thing."""
+    """Whether the word before a thing ("pilot filter") is in no row, while the rows have several others before the same thing."""
     for before, thing in _PAIR.findall(fold(text)):
         noun, modifier = stem(thing), stem(before)
         if (
@@ -161,7 +161,7 @@ def _another_modifier(question: Conditions, text: str, cells: Sequence[str], row
         ):
             continue
         others = {stem(found[0]) for cell in cells for found in _PAIR.findall(fold(cell)) if stem(found[1]) == noun}
-        if others and modifier not in others and len([c for c in cells if noun in tokens(c)]) >= rows:
+        if len(others) > 1 and modifier not in others and len([c for c in cells if noun in tokens(c)]) >= rows:
             return True
     return False
 

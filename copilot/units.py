@@ -64,9 +64,9 @@ _ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (dimension, re.compile(pattern, re.IGNORECASE))
     for dimension, pattern in (
         ("torque", r"\btorques?\b|\btight|扭矩|力矩|拧紧"),
-        ("length", r"\b(?:length|width|height|depth|diameter|distance|thick|thickness|clearance|gap|backlash|"
+        ("length", r"(?<!fuse )(?<!wire )(?<!cable )(?<!thread )(?<!mesh )\bsize\b|\b(?:length|width|height|depth|diameter|bore|distance|thick|thickness|clearance|gap|backlash|"
                    r"how (?:long(?! (?:does|do|did|will|would|must|should|may|can|has|have)\b)|wide|deep|high|tall|far|thick)|"
-         r"dimensions?|stroke|travel|accuracy)\b|长度|宽度|高度|深度|直径|距离|间隙|厚度|行程|尺寸|精度|多长|多宽|多高|多厚"),
+         r"dimensions?|stroke|travel|accuracy)\b|长度|宽度|高度|深度|直径|[孔内外缸]径|距离|间隙|厚度|行程|尺寸|精度|多长|多宽|多高|多厚"),
         ("mass", r"\b(?:weights?|weigh|heavy|mass|payload|load)\b|重量|质量|负载|多重|承重"),
         ("force", r"\bforces?\b|(?<!扭)力(?!矩)"),
         ("pressure", r"\bpressures?\b|压力|气压|液压"),
@@ -94,7 +94,8 @@ _UNIT_WORDS = (
 )
 _UNIT_ASKED = re.compile(
     both_scripts(
-        rf"(?:\b(?:in|how many|what|which|max\.?|maximum|min\.?|minimum|rated|nominal)\s+|^\s*)(?P<en>{_UNIT_WORDS})(?![\w/-])"
+        rf"(?:\b(?:in|how many|what|which|max\.?|maximum|min\.?|minimum|rated|nominal)\s+)(?P<en>{_UNIT_WORDS})(?![\w/-])"
+        rf"|^\s*(?P<first>{_UNIT_WORDS})(?=\s+(?:for|of|on|to|at)\b)"
         rf"|(?:多少|几个?)\s*(?P<zh>(?:{_ZH_UNITS})|(?:{_UNIT})(?![a-z0-9]))"
     ),
     re.IGNORECASE,
@@ -107,7 +108,7 @@ _RATE = re.compile(both_scripts(r"\b(?:per|an|each|every) (?:minute|hour|second)
 _VALUE_QUESTION = re.compile(
     both_scripts(
         r"\bhow (?:much|many|long|often|far|fast|heavy|high|hot|large|big|thick|deep|wide|tall|strong)\b|\b(?:what|"
-        r"which) (?:is|are|was)?\s*(?:the )?"
+        r"which)(?:['’]?s| is| are| was)?\s*(?:the )?"
         r"(?:max|min|value|torque|voltage|pressure|speed|temperature|range|size|weight|default|rated|nominal|number|rate)|多少|多大|多高|多长|多久|多重|几个|几次"
     ),
     re.IGNORECASE,
@@ -118,6 +119,11 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 """What a question asks for by name: "what is the permitted waiting time"; what follows is its conditions."""
+_WHAT = re.compile(
+    r"\b(?:what|which)(?:['’]?s| is| are| was)?((?:\s+(?!(?:of|for|at|on|in|does|do|did|should|must|can)\b)[\w-]+){1,4})",
+    re.IGNORECASE,
+)
+_AND = re.compile(r"\b(?:and|or)\b|,", re.IGNORECASE)
 _INTERVAL_QUESTION = re.compile(
     both_scripts(
         r"\b(?:how often|at what intervals?|how frequently) (?:is|are|do|does|must|should|shall|can|to|has|have|need)\b|"
@@ -209,6 +215,12 @@ def names_of(question: str) -> dict[str, frozenset[str]]:
         for dimension, pattern in _ASKED
     }
     named = {dimension: words for dimension, words in found.items() if words}
+    asked = _WHAT.search(question)
+    at_once = [dimension for dimension, pattern in _ASKED if asked and dimension in named and pattern.search(asked[1])]
+    if (
+        asked and len(at_once) == 1 and not _AND.search(asked[1])
+    ):  # "what pressure does the pump deliver" asks for no flow
+        named = {at_once[0]: named[at_once[0]]}
     units = units_asked(question)
     return {dimension: words | named.get(dimension, frozenset()) for dimension, words in units.items()} or named
 
@@ -221,7 +233,7 @@ def units_asked(question: str) -> dict[str, frozenset[str]]:
     """
     out: dict[str, frozenset[str]] = {}
     for match in _UNIT_ASKED.finditer(_RATE.sub(" ", question)):
-        unit = match["en"] or match["zh"]
+        unit = match["en"] or match["first"] or match["zh"]
         folded = re.sub(r"[-·. ]", "", fold(unit))
         dimension = (
             _UNIT_NAMED.get(folded) or _UNIT_NAMED.get(folded.rstrip("s")) or _dimension_of(unit)

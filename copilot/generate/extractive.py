@@ -17,9 +17,9 @@ from copilot.protocols import Knowledge, Rarity
 from copilot.scoring import GENERIC, Candidate, UnitScorer
 from copilot.sentences import UnitKind
 from copilot.synonyms import said_otherwise, words_in
-from copilot.table_rows import is_setting
+from copilot.table_rows import is_setting, rows_of
 from copilot.types import Piece, Understanding
-from copilot.units import asks_for_value, dimensions_asked
+from copilot.units import asks_for_value, dimensions_asked, quantities, units_asked
 from copilot.wording import say
 from finetune.types import AnswerForm
 from indexer.analysis import question_tokens
@@ -33,6 +33,9 @@ _HOW = re.compile(
 _LEADING = 5  # candidates among which a parameter is looked for
 # What is done to any parameter.
 _SETTING = frozenset("set chang adjust modifi configur alter 设置 设定 修改 更改 调整 调节 改变".split())
+
+
+_BESIDE_REPORTS = 0.5  # share of the best report's score from which a manual's passage is quoted before it
 
 
 class ExtractiveGenerator:
@@ -76,7 +79,7 @@ class ExtractiveGenerator:
 
     def _pieces(self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter) -> Iterator[Piece]:
         form = understanding.form
-        if definitions(understanding) and form is not AnswerForm.HISTORY:
+        if definitions(understanding) and form is not AnswerForm.HISTORY and self._have_the_unit(understanding):
             found = False
             for piece in answer_codes(understanding, self._knowledge, quoter):
                 found = True
@@ -95,6 +98,22 @@ class ExtractiveGenerator:
         if not found:
             candidates = [candidate for candidate in candidates if candidate.overlap > 0 or self._embedder is not None]
             yield from answer_passages(understanding, candidates, quoter, self._knowledge)
+
+    def _have_the_unit(self, understanding: Understanding) -> bool:
+        """Whether the definitions of the codes asked for have a value in the unit that the question names, if it names one."""
+        units = units_asked(understanding.text)
+        if not units:
+            return True
+        chunks = (
+            self._knowledge.chunk(match.entry.chunk_id) for match in understanding.codes if match.entry.definition
+        )
+        texts = (
+            text
+            for chunk in chunks
+            if chunk
+            for text in (chunk.text, *(cell.value for row in rows_of(chunk) for cell in row.cells))
+        )
+        return any(found.dimension in units for text in texts for found in quantities(text))
 
     def _beyond_the_code(
         self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter
@@ -116,9 +135,13 @@ class ExtractiveGenerator:
         elif form is AnswerForm.STEPS or (
             form in (AnswerForm.AUTO, AnswerForm.WARNINGS) and self._looks_like_steps(understanding, candidates)
         ):
-            if not self._is_a_setting(understanding, candidates):
+            if not self._is_a_setting(understanding, candidates) and not _row_says_more(understanding, candidates):
                 yield from answer_procedure(understanding, candidates, self._knowledge, quoter, self._rarity)
         elif candidates and candidates[0].chunk.kind is ChunkKind.FAULT_REPORT:
+            # What the manual says of it goes before what was done last time.
+            told = [one for one in candidates if one.chunk.kind is not ChunkKind.FAULT_REPORT and one.overlap > 0]
+            if told and told[0].score >= _BESIDE_REPORTS * candidates[0].score:
+                yield from answer_passages(understanding, told, quoter, self._knowledge)
             best = [candidate.hit for candidate in candidates if candidate.score >= 0.8 * candidates[0].score]
             for chunk in list(dict.fromkeys(reports_among(best)))[:2]:
                 yield report_piece(chunk, quoter)
@@ -155,3 +178,16 @@ class ExtractiveGenerator:
 
     def _candidates(self, understanding: Understanding, evidence: Sequence[Hit]) -> list[Candidate]:
         return UnitScorer(understanding, evidence[: self._depth], self._embedder, self._rarity).candidates()
+
+
+def _row_says_more(understanding: Understanding, candidates: Sequence[Candidate]) -> bool:
+    """Whether the best candidate is a row that holds all that any good step has of the question, and more of it.
+
+    "Every shift: break the curtain with the test rod" says how the curtain is tested; a list of steps that only mentions the
+    curtain does not.
+    """
+    best = candidates[0] if candidates else None
+    if best is None or best.unit.kind not in (UnitKind.ROW, UnitKind.FIELD) or understanding.codes:
+        return False
+    good = [one for one in candidates[:_LEADING] if one.unit.kind not in (UnitKind.ROW, UnitKind.FIELD)]
+    return bool(good) and all(one.met < best.met for one in good)

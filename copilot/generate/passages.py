@@ -14,7 +14,7 @@ from copilot.protocols import Knowledge
 from copilot.safety import is_protection_rule, is_rule
 from copilot.scoring import GENERIC, Candidate, starts_with_pronoun, wants_value
 from copilot.sentences import Unit, UnitKind, split
-from copilot.synonyms import said_otherwise, words_in
+from copilot.synonyms import actions_in, said_otherwise, words_in
 from copilot.table_rows import Row, are_of_others, fitting, meets_only_the_work, row_at, rows_of, same_table
 from copilot.table_values import is_record
 from copilot.things import asks_for_designation, counts_things, has_designation, thing_asked
@@ -57,6 +57,10 @@ _PLAIN_KINDS = frozenset(
 _CHUNKS, _SEVERAL_CHUNKS = 1, 3
 _LEAD_WORDS = 40
 _WHOLE_WORDS = 60
+_ASKED = re.compile(r"\s*(?:Q(?:uestion)?\s*\d*|问题?\s*\d*)\s*[:：.、]", re.IGNORECASE)
+_ANSWERED = re.compile(r"(?:^|(?<=[\s?？]))(?:A(?:nswer)?\s*\d*|答案?\s*\d*)\s*[:：.、]", re.IGNORECASE)
+_ANSWER_UNITS = 9  # of a question with its answer
+_BRIEF = re.compile(r"s|ms|us|µs|μs|sec|secs?|seconds?|min|mins?|minutes?|秒|秒钟|毫秒|分钟", re.IGNORECASE)
 _ON_CONDITION = re.compile(
     r"\b(?:when(?:ever)?|if|as soon as|before|after|regularly|periodically|on condition|maintenance-free)\b|时应|时须|时更换|免维护",
     re.IGNORECASE,
@@ -76,8 +80,9 @@ def answer_passages(
     form = understanding.form
     if form is AnswerForm.WARNINGS:
         candidates = _prefer_rules(candidates, rows=asks_for_value(understanding.text))
-    limit, share = _LIMITS[AnswerForm.VALUE] if wants_value(understanding) else _LIMITS.get(form, _DEFAULT_LIMIT)
-    if wants_value(understanding):
+    valued = wants_value(understanding) or (form is not AnswerForm.STEPS and bool(units_asked(understanding.text)))
+    limit, share = _LIMITS[AnswerForm.VALUE] if valued else _LIMITS.get(form, _DEFAULT_LIMIT)
+    if valued:
         candidates = _meeting_most(
             _of_the_kind_asked(understanding, _naming_the_thing(understanding, candidates)), share
         )
@@ -88,10 +93,12 @@ def answer_passages(
         chosen = [candidate for candidate in chosen if _is_due(candidate)]
     if form is AnswerForm.WARNINGS:
         chosen.sort(key=lambda candidate: candidate.chunk.kind is not ChunkKind.WARNING)
-    if wants_value(understanding) or asks_for_value(understanding.text) or form is AnswerForm.INTERVALS:
+    if valued or asks_for_value(understanding.text) or form is AnswerForm.INTERVALS:
         whole = _whole_table(understanding, chosen, knowledge)
         rows, chosen = ([whole], []) if whole else _rows_asked_for(understanding, chosen, knowledge)
         rows = [group if whole else _in_units_asked(understanding, group) for group in rows]
+        if asks_for_interval(understanding.text):
+            rows = [kept for group in rows if (kept := _about_the_work(understanding, group))]
         yield from _tables(understanding, rows, quoter, ask=not whole)
     for chunk in dict.fromkeys(candidate.chunk for candidate in chosen):
         mine = [candidate for candidate in chosen if candidate.chunk is chunk]
@@ -177,16 +184,21 @@ def _saying_when(candidates: Sequence[Candidate]) -> list[Candidate]:
 
     def says(candidate: Candidate) -> bool:
         around = " ; ".join((candidate.unit.text, *candidate.chunk.heading[-2:]))
-        return _is_due(candidate) or states_interval(around) or bool(_ON_CONDITION.search(around))
+        return _is_due(candidate, brief=False) or states_interval(around) or bool(_ON_CONDITION.search(around))
 
     near = [candidate for candidate in candidates if candidate.score >= _GOOD * candidates[0].score]
     return list(candidates) if any(map(says, near)) else []
 
 
-def _is_due(candidate: Candidate) -> bool:
-    """Whether a unit says when something is due: what only speaks of the same part is no answer beside it."""
+def _is_due(candidate: Candidate, *, brief: bool = True) -> bool:
+    """Whether a unit says when something is due: what only speaks of the same part is no answer beside it.
+
+    Without `brief`, seconds and minutes do not count: nothing is replaced that often.
+    """
     text = candidate.unit.text
-    return states_interval(text) or any(quantity.dimension == "time" for quantity in quantities(text))
+    return states_interval(text) or any(
+        quantity.dimension == "time" and (brief or not _BRIEF.fullmatch(quantity.unit)) for quantity in quantities(text)
+    )
 
 
 def _meeting_most(candidates: Sequence[Candidate], share: float) -> list[Candidate]:
@@ -227,6 +239,15 @@ def _in_units_asked(understanding: Understanding, rows: list[Row]) -> list[Row]:
     units = units_asked(understanding.text)
     held = [row for row in rows if any(q.dimension in units for cell in row.cells for q in quantities(cell.value))]
     return held or rows
+
+
+def _about_the_work(understanding: Understanding, rows: list[Row]) -> list[Row]:
+    """The rows for the work that a question asks about: how often a part is cleaned is not how often it is replaced."""
+    asked = actions_in(understanding.text)
+    if not asked:
+        return rows
+    told = [(row, actions_in(" ; ".join(cell.text for cell in row.cells))) for row in rows]
+    return [row for row, work in told if not work or work & asked]
 
 
 def _whole_table(understanding: Understanding, chosen: Sequence[Candidate], knowledge: Knowledge) -> list[Row]:
@@ -355,6 +376,7 @@ def _in_context(understanding: Understanding, chunk: Chunk, chosen: Sequence[Can
         ):
             first -= 1
             wanted.add(first)
+        wanted.update(_answered_at(units, place))
         if understanding.form is AnswerForm.CAUSES and units[place].kind is UnitKind.SENTENCE and len(chosen) == 1:
             wanted.update(range(place + 1, min(len(units), place + 1 + _REMEDY_UNITS)))
         if _introduces(units[place]):
@@ -362,6 +384,16 @@ def _in_context(understanding: Understanding, chunk: Chunk, chosen: Sequence[Can
         elif units[place].kind is UnitKind.ITEM:
             wanted.update(_list_around(understanding, chunk, units, place))
     return [units[place] for place in sorted(wanted) if units[place].kind is not UnitKind.HEADER]
+
+
+def _answered_at(units: Sequence[Unit], place: int) -> range:
+    """The units of a question and answer ("Q4: ...? A4: ...") that hold a place: one is no use without the other."""
+    starts = [other for other, unit in enumerate(units) if _ASKED.match(unit.text)]
+    first = max((start for start in starts if start <= place), default=None)
+    if first is None or not any(_ANSWERED.search(unit.text) for unit in units[first : first + 3]):
+        return range(0)
+    end = min((start for start in starts if start > place), default=len(units))
+    return range(first, min(end, first + _ANSWER_UNITS))
 
 
 def _notice_around(chunk: Chunk, units: Sequence[Unit], place: int) -> list[int]:
