@@ -70,6 +70,7 @@ _HELPS = re.compile(
 """The columns of a table of faults: what a row of it says is what to do about a symptom."""
 _OF_FAULT_ROWS = {AnswerForm.CAUSES: 0.2, AnswerForm.STEPS: -0.2}
 """What such a row gains; where the way to do something is asked for, its few words about a symptom are not it."""
+_NO_HELP = 0.15  # what a step of some work, or a row of another table, loses where a fault is asked about
 _LABEL_SAYS = 0.3
 _SAME_WORK, _OTHER_WORK = 0.15, 0.2
 _NAMES_THING = 0.3  # a row or sentence that names the grease asked for
@@ -268,8 +269,11 @@ class UnitScorer:
             bonus += _COUNTED * count_in(text, cells)
         if self._wants_code and any(_CODE_CELL.fullmatch(cell.text.strip()) for cell in cells):
             bonus += 0.3
-        if self._understanding.form in _OF_FAULT_ROWS and any(_HELPS.search(cell.label) for cell in cells):
+        helps = any(_HELPS.search(cell.label) for cell in cells)
+        if self._understanding.form in _OF_FAULT_ROWS and helps:
             bonus += _OF_FAULT_ROWS[self._understanding.form]
+        elif self._understanding.form is AnswerForm.CAUSES and (candidate.unit.kind is UnitKind.STEP or cells):
+            bonus -= 0.0 if self._understanding.codes else _NO_HELP
         if self._wants_value:
             found = quantities(" ; ".join(cell.value for cell in cells) if cells else text)
             if self._dimensions and any(quantity.dimension in self._dimensions for quantity in found):

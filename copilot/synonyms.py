@@ -21,6 +21,7 @@ SAYS = 0.75
 """What other words are worth beside the question's own."""
 _KINDS = frozenset({"component", "parameter", "fault"})
 _ARTICLES = frozenset(("the", "a", "an"))
+_LEAST_HEAD = 5  # shorter ones are plain words: end, bit, bus
 _LEAST_LETTERS = 4  # "key", "nut" and the like are plain words as well
 # 换 alone is a verb only where it is no part of another word: 换热器, 切换.
 _LONE = {"replace": re.compile(r"(?<![转切交变互兑替更])换(?![热向气挡档算能流新掉])")}
@@ -150,7 +151,7 @@ def _meanings() -> dict[str, tuple[str, ...]]:
     for group in groups:
         for word in group:
             add(word, group)
-    for first, *others in data["loose"]:  # type: ignore[attr-defined]
+    for first, *others in (*data["loose"], *_by_their_heads()):  # type: ignore[misc]
         add(first, others)
     return {word: tuple(others) for word, others in out.items()}
 
@@ -164,6 +165,20 @@ def _of_glossary() -> list[tuple[str, ...]]:
         if kind in _KINDS and len(pair) == 2 and len(pair[0]) >= _LEAST_LETTERS and len(pair[1]) > 1:
             groups.setdefault(pair[0], [pair[0]]).append(pair[1])
     return [tuple(group) for group in groups.values()]
+
+
+def _by_their_heads() -> list[tuple[str, str]]:
+    """(Chinese name, last word of its English one) where that word ends no other name: 冷水机 is a "water chiller", and "the chiller"."""
+    ends: dict[str, set[str]] = {}
+    groups = [group for group in _of_glossary() if not holds_chinese(group[0])]
+    for english, *_ in groups:
+        ends.setdefault(english.split()[-1], set()).add(english)
+    return [
+        (chinese, english.split()[-1])
+        for english, *same in groups
+        for chinese in same
+        if len(english.split()) > 1 and len(ends[english.split()[-1]]) == 1 and len(english.split()[-1]) >= _LEAST_HEAD
+    ]
 
 
 @cache

@@ -22,7 +22,7 @@ from copilot.types import Piece, Understanding
 from copilot.units import asks_for_value, dimensions_asked, quantities, units_asked
 from copilot.wording import say
 from finetune.types import AnswerForm
-from indexer.analysis import question_tokens
+from indexer.analysis import question_tokens, tokens
 from indexer.protocols import Embedder
 from indexer.types import ChunkKind, Hit, Stage
 
@@ -87,6 +87,8 @@ class ExtractiveGenerator:
             if found:
                 if form is AnswerForm.STEPS:
                     yield from self._beyond_the_code(understanding, evidence, quoter)
+                elif form is AnswerForm.VALUE:
+                    yield from self._said_of_the_code(understanding, evidence, quoter)
                 if form in (AnswerForm.CAUSES, AnswerForm.AUTO):
                     yield from last_repair(understanding, self._knowledge, quoter)
                 return
@@ -98,6 +100,24 @@ class ExtractiveGenerator:
         if not found:
             candidates = [candidate for candidate in candidates if candidate.overlap > 0 or self._embedder is not None]
             yield from answer_passages(understanding, candidates, quoter, self._knowledge)
+
+    def _said_of_the_code(
+        self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter
+    ) -> Iterator[Piece]:
+        """What a passage says of a parameter beyond its row, where the question names more than it: "F0.31 in summer"."""
+        written = {match.written for match in understanding.codes}
+        codes = {token for name in written for token in question_tokens(name)}
+        more = {term for term in understanding.terms if term not in codes and term not in GENERIC and len(term) > 1}
+        hits = [hit for hit in evidence if hit.stage is not Stage.CODE]
+        for one in self._candidates(understanding, hits):
+            if (
+                one.unit.kind in (UnitKind.SENTENCE, UnitKind.ITEM)
+                and one.has_value
+                and more & one.met
+                and codes <= set(tokens(one.unit.text))
+            ):
+                yield from quoter.units(one.chunk, [one.unit])
+                return
 
     def _have_the_unit(self, understanding: Understanding) -> bool:
         """Whether the definitions of the codes asked for have a value in the unit that the question names, if it names one."""
@@ -139,7 +159,7 @@ class ExtractiveGenerator:
                 yield from answer_procedure(understanding, candidates, self._knowledge, quoter, self._rarity)
         elif candidates and candidates[0].chunk.kind is ChunkKind.FAULT_REPORT:
             # What the manual says of it goes before what was done last time.
-            told = [one for one in candidates if one.chunk.kind is not ChunkKind.FAULT_REPORT and one.overlap > 0]
+            told = [one for one in candidates if one.chunk.kind is not ChunkKind.FAULT_REPORT and one.met]
             if told and told[0].score >= _BESIDE_REPORTS * candidates[0].score:
                 yield from answer_passages(understanding, told, quoter, self._knowledge)
             best = [candidate.hit for candidate in candidates if candidate.score >= 0.8 * candidates[0].score]

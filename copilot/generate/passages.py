@@ -45,6 +45,7 @@ _LIMITS: dict[AnswerForm, tuple[int, float]] = {  # units at most, and the share
     AnswerForm.STEPS: (4, 0.6),
 }
 _DEFAULT_LIMIT = (3, 0.8)
+_BESIDE_A_ROW = 0.8  # share of a row's score from which a sentence elsewhere is quoted below it
 _MOST_ROWS = 20  # of a whole table that is asked for by its name
 _GOOD = 0.6  # share of the best score from which a candidate bears on the question
 # Kinds of quantity whose words mean nothing else in a question; "long", "life", "load" and "supply" do.
@@ -89,6 +90,8 @@ def answer_passages(
     if asks_for_interval(understanding.text):
         candidates = _saying_when(candidates)
     chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
+    if form in (AnswerForm.STEPS, AnswerForm.CAUSES) and chosen:
+        chosen += _told_beside(chosen[0], candidates)
     if form is AnswerForm.INTERVALS and not wants_value(understanding) and any(map(_is_due, chosen)):
         chosen = [candidate for candidate in chosen if _is_due(candidate)]
     if form is AnswerForm.WARNINGS:
@@ -109,6 +112,17 @@ def answer_passages(
         else:
             units = _in_context(understanding, chunk, mine)
             yield from quoter.units(chunk, units if form in _TERSE else _readable(chunk, units))
+
+
+def _told_beside(best: Candidate, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best sentence of another passage, where a row leads and says the same in fewer words: how to turn the arm back."""
+    if best.unit.kind not in (UnitKind.ROW, UnitKind.FIELD) or best.chunk.kind is ChunkKind.FAULT_REPORT:
+        return []
+    shared = best.met
+    others = (one for one in candidates if one.chunk is not best.chunk and one.unit.kind is UnitKind.SENTENCE)
+    one = next(others, None)
+    near = one is not None and one.score >= _BESIDE_A_ROW * best.score and 2 * len(one.met & shared) >= len(shared)
+    return [one] if one is not None and near and one.chunk.kind is not ChunkKind.FAULT_REPORT else []
 
 
 def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Candidate]:
