@@ -139,7 +139,7 @@ class EvidenceJudge:
         topics = set(understanding.terms)
         if tally:
             topics &= set(question_tokens(beside_tally(understanding.text, tally)))
-        if past and all(is_about_the_past(term) or term.isdigit() for term in topics):
+        if past and all(_only_past(term) or term.isdigit() for term in topics):
             return Evidence(1.0, {"history": 1.0})  # nothing is asked but what the table counts
         top = list(hits[:_TOP])
         bags = [_bag(hit) for hit in hits]
@@ -267,6 +267,13 @@ def _trade_asked(question: str, hits: Sequence[Hit]) -> bool:
     asked = [words for words in _TRADE if words.search(question)]
     texts = [_everything(hit) for hit in hits if hit.chunk.kind is not ChunkKind.FAULT_REPORT]
     return any(not any(words.search(text) for text in texts) for words in asked)
+
+
+def _only_past(term: str) -> bool:
+    """Whether a term only asks about the past; a pair of Chinese characters also where both belong to such words (次是, 修的)."""
+    if is_about_the_past(term):
+        return True
+    return len(term) == 2 and is_chinese(term) and all(c == "的" or is_about_the_past(c) for c in term)
 
 
 def _parts(understanding: Understanding) -> dict[str, frozenset[str]]:

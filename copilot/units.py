@@ -123,6 +123,7 @@ _WHAT = re.compile(
     r"\b(?:what|which)(?:['’]?s| is| are| was)?((?:\s+(?!(?:of|for|at|on|in|does|do|did|should|must|can)\b)[\w-]+){1,4})",
     re.IGNORECASE,
 )
+_HOW_MUCH = re.compile(both_scripts(r"([\u3400-\u9fff]{2,8}?)(?:是|为|有|要|需)*(?:多少|多大|多高|多快|几)"))
 _AND = re.compile(r"\b(?:and|or)\b|,", re.IGNORECASE)
 _INTERVAL_QUESTION = re.compile(
     both_scripts(
@@ -223,6 +224,18 @@ def names_of(question: str) -> dict[str, frozenset[str]]:
         named = {at_once[0]: named[at_once[0]]}
     units = units_asked(question)
     return {dimension: words | named.get(dimension, frozenset()) for dimension, words in units.items()} or named
+
+
+def value_asked(question: str) -> dict[str, frozenset[str]]:
+    """The kinds of quantity of which a question wants just the value: "what speed", 电流是多少; not each that it speaks of.
+
+    >>> value_asked("what is the rated power"), value_asked("充电速度优先有什么区别"), sorted(value_asked("额定电流是多少"))
+    ({'power': frozenset({'power'})}, {}, ['current'])
+    """
+    asked = " ".join(found[1] for found in (*_WHAT.finditer(question), *_HOW_MUCH.finditer(question)))
+    return {
+        dimension: words for dimension, pattern in _ASKED if (words := frozenset(m[0] for m in pattern.finditer(asked)))
+    }
 
 
 def units_asked(question: str) -> dict[str, frozenset[str]]:

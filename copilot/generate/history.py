@@ -126,7 +126,10 @@ def _code(understanding: Understanding, table: FaultReportTable) -> str | None:
     for match in understanding.codes:
         if match.entry.definition or table.records(machine=understanding.about, code=match.entry.code, limit=1):
             return match.entry.code
-    return understanding.unknown_codes[0] if understanding.unknown_codes and not understanding.codes else None
+    written = next(iter(understanding.unknown_codes), "") if not understanding.codes else ""
+    told = (record.report for record in table.records(machine=understanding.about, limit=None)) if written else ()
+    named = any(fold(written) in fold(f"{one.component} {one.symptom} {one.cause} {one.action}") for one in told)
+    return written if written and not named else None
 
 
 def _topics(understanding: Understanding, limits: _Filter) -> list[str]:

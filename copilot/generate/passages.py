@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from copilot.conditions import Conditions
 from copilot.generate.quoting import Quoter, plain, report_piece
-from copilot.parameters import title_at
+from copilot.parameters import are_entries, title_at
 from copilot.parts_glossary import head_word, parts_named
 from copilot.protocols import Knowledge
 from copilot.safety import is_protection_rule, is_rule
@@ -28,6 +28,7 @@ from copilot.units import (
     quantities,
     states_interval,
     units_asked,
+    value_asked,
 )
 from copilot.wording import say
 from finetune.types import AnswerForm
@@ -49,9 +50,9 @@ _BESIDE_A_ROW = 0.8  # share of a row's score from which a sentence elsewhere is
 _MOST_ROWS = 20  # of a whole table that is asked for by its name
 _GOOD = 0.6  # share of the best score from which a candidate bears on the question
 # Kinds of quantity whose words mean nothing else in a question; "long", "life", "load" and "supply" do.
-_PLAIN_KINDS = frozenset(
-    "torque pressure temperature voltage frequency flow resistance sound power current speed force volume".split()
-)
+_PLAIN_KINDS = frozenset({"torque", "pressure", "temperature", "voltage", "frequency", "flow", "resistance", "sound"})
+# Others whose words may mean something else ("power steering", 充电速度优先), so that the question must ask for just that value.
+_KINDS_ASKED = frozenset({"power", "current", "speed", "volume", "mass"})
 # One place, quoted so that it can be followed: where its section is short, all of it; else with the lines that say what it
 # is about and how to get there, and what comes next up to a few lines. Three places, each cut to its best sentence, read
 # worse and were scored lower against answers by other hands. Lengths are words; two Chinese characters count as one.
@@ -111,7 +112,8 @@ def answer_passages(
             yield quoter.span(chunk, 0, len(chunk.text), " ".join(chunk.text.split()))
         else:
             units = _in_context(understanding, chunk, mine)
-            yield from quoter.units(chunk, units if form in _TERSE else _readable(chunk, units))
+            alone = form in _TERSE or _stand_alone(chunk, units)
+            yield from quoter.units(chunk, units if alone else _readable(chunk, units))
 
 
 def _told_beside(best: Candidate, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -134,6 +136,7 @@ def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candid
         return _designating(understanding, candidates)
     counted = counts_things(understanding.text)
     named = {kind: words for kind, words in names_of(understanding.text).items() if kind in _PLAIN_KINDS}
+    named |= {kind: words for kind, words in value_asked(understanding.text).items() if kind in _KINDS_ASKED}
     named |= units_asked(understanding.text)
     if not candidates or not (counted or named):
         return list(candidates)
@@ -415,6 +418,15 @@ def _notice_around(chunk: Chunk, units: Sequence[Unit], place: int) -> list[int]
     line = units[place].line
     same = [other for other, unit in enumerate(units) if unit.line == line]
     return same if warning_signal(chunk.text[units[same[0]].start :]) is not None else []
+
+
+def _stand_alone(chunk: Chunk, chosen: Sequence[Unit]) -> bool:
+    """Whether what is chosen is an entry of a list of like ones, to which its neighbours add nothing: a question with its answer, the
+    description of a parameter, an entry of a menu."""
+    if any(_ASKED.match(unit.text) or title_at(chunk.text, unit.start) is not None for unit in chosen):
+        return True
+    steps = [unit for unit in split(chunk.text, chunk.kind) if unit.kind is UnitKind.STEP]
+    return any(unit in steps for unit in chosen) and are_entries([unit.text for unit in steps])
 
 
 def _readable(chunk: Chunk, chosen: list[Unit]) -> list[Unit]:
