@@ -71,7 +71,7 @@ _HELPS = re.compile(
 """The columns of a table of faults: what a row of it says is what to do about a symptom."""
 _OF_FAULT_ROWS = {AnswerForm.CAUSES: 0.2, AnswerForm.STEPS: -0.2}
 """What such a row gains; where the way to do something is asked for, its few words about a symptom are not it."""
-_NO_HELP = 0.15  # what a step of some work, or a row of another table, loses where a fault is asked about
+_NO_HELP = 0.1  # what a step of some work, or a row of another table, loses where a fault is asked about
 _LABEL_SAYS = 0.3
 _SAME_WORK, _OTHER_WORK = 0.15, 0.2
 _NAMES_THING = 0.3  # a row or sentence that names the grease asked for

@@ -22,7 +22,7 @@ _NUMBER = r"[-+±]?\d+(?:[.,  ]\d+)*"
 QUANTITY = re.compile(
     both_scripts(
         rf"(?P<number>(?:{_NUMBER})(?:\s*(?:[-–~～…]|to|and|至|到|\.\.\.?)\s*(?:{_NUMBER}))?)\s*"
-        rf"(?:(?P<sign>%|‰|°\s?[cf]?|℃|℉|ω|μm|µm|μs)|(?P<han>{_ZH_UNITS})|(?P<latin>(?:n[·.⋅*]m|{_RATES}|{_UNIT}|{_EN_WORDS}))(?![a-z0-9]))"
+        rf"(?:(?P<sign>%|‰|°\s?[cf]?|℃|℉|[kmgµμ]?ω|μm|µm|μs)|(?P<han>{_ZH_UNITS})|(?P<latin>(?:n[·.⋅*]m|{_RATES}|{_UNIT}|{_EN_WORDS}))(?![a-z0-9]))"
     ),
     re.IGNORECASE,
 )
@@ -52,7 +52,7 @@ for _dimension, _names in {
     "minutes hour hours day days week "
     "weeks month months year years shift shifts",
     "volume": "l ml cc 升 毫升 liter litre liters litres",
-    "resistance": "ohm kohm mohm ω 欧 欧姆 兆欧 ohms",
+    "resistance": "ohm kohm mohm ω kω mω gω µω μω 欧 欧姆 兆欧 ohms",
     "share": "% ‰ percent",
     "sound": "db 分贝",
     "flow": "l/min l/h l/s ml/min m3/h m3/min m³/min m³/h 升/分 升/分钟 升/小时 毫升/分钟 立方米/小时",
@@ -124,6 +124,7 @@ _WHAT = re.compile(
     re.IGNORECASE,
 )
 _HOW_MUCH = re.compile(both_scripts(r"([\u3400-\u9fff]{2,8}?)(?:是|为|有|要|需)*(?:多少|多大|多高|多快|几)"))
+_A_DATE = re.compile(r"what|which", re.IGNORECASE)  # "what year", "which day": no duration
 _AND = re.compile(r"\b(?:and|or)\b|,", re.IGNORECASE)
 _INTERVAL_QUESTION = re.compile(
     both_scripts(
@@ -252,7 +253,7 @@ def units_asked(question: str) -> dict[str, frozenset[str]]:
             _UNIT_NAMED.get(folded) or _UNIT_NAMED.get(folded.rstrip("s")) or _dimension_of(unit)
             or _dimension_of(folded) or _dimension_of(folded.rstrip("s"))
         )  # fmt: skip
-        if dimension:
+        if dimension and not (dimension == "time" and _A_DATE.match(match[0])):
             out[dimension] = out.get(dimension, frozenset()) | {unit}
     return out
 

@@ -27,7 +27,9 @@ from indexer.protocols import Embedder
 from indexer.types import ChunkKind, Hit, Stage
 
 _HOW = re.compile(
-    r"\bhow (?:do|to|can|should|must|is|are|does)\b|\bsteps?\b|\bprocedure\b|如何|怎么|怎样|步骤|流程", re.IGNORECASE
+    r"\bhow (?:do|to|can|should|must|is|are|does)\b|\bwhat (?:(?:do|should|must|shall|can) (?:i|we|you)|to) do\b|\bsteps?\b|\bprocedure\b"
+    r"|如何|怎么|怎样|咋|步骤|流程",
+    re.IGNORECASE,
 )
 
 _LEADING = 5  # candidates among which a parameter is looked for

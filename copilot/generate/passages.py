@@ -62,6 +62,10 @@ _WHOLE_WORDS = 60
 _ASKED = re.compile(r"\s*(?:Q(?:uestion)?\s*\d*|问题?\s*\d*)\s*[:：.、]", re.IGNORECASE)
 _ANSWERED = re.compile(r"(?:^|(?<=[\s?？]))(?:A(?:nswer)?\s*\d*|答案?\s*\d*)\s*[:：.、]", re.IGNORECASE)
 _ANSWER_UNITS = 9  # of a question with its answer
+_IN_WORDS = re.compile(
+    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:hours?|days?|weeks?|months?|years?|shifts?)\b",
+    re.IGNORECASE,
+)
 _BRIEF = re.compile(r"s|ms|us|µs|μs|sec|secs?|seconds?|min|mins?|minutes?|秒|秒钟|毫秒|分钟", re.IGNORECASE)
 _ON_CONDITION = re.compile(
     r"\b(?:when(?:ever)?|if|as soon as|before|after|regularly|periodically|on condition|maintenance-free)\b|时应|时须|时更换|免维护",
@@ -91,8 +95,11 @@ def answer_passages(
     if asks_for_interval(understanding.text):
         candidates = _saying_when(candidates)
     chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
-    if form in (AnswerForm.STEPS, AnswerForm.CAUSES) and chosen:
-        chosen += _told_beside(chosen[0], candidates)
+    if form in (AnswerForm.STEPS, AnswerForm.CAUSES, AnswerForm.INTERVALS) and chosen:
+        beside = _told_beside(chosen[0], candidates)
+        chosen += [
+            one for one in beside if one not in chosen and (form is not AnswerForm.INTERVALS or one.met > chosen[0].met)
+        ]
     if form is AnswerForm.INTERVALS and not wants_value(understanding) and any(map(_is_due, chosen)):
         chosen = [candidate for candidate in chosen if _is_due(candidate)]
     if form is AnswerForm.WARNINGS:
@@ -213,7 +220,7 @@ def _is_due(candidate: Candidate, *, brief: bool = True) -> bool:
     Without `brief`, seconds and minutes do not count: nothing is replaced that often.
     """
     text = candidate.unit.text
-    return states_interval(text) or any(
+    return bool(states_interval(text) or _IN_WORDS.search(text)) or any(
         quantity.dimension == "time" and (brief or not _BRIEF.fullmatch(quantity.unit)) for quantity in quantities(text)
     )
 
