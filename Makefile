@@ -20,7 +20,7 @@ help:
 	@echo "make lint          ruff, mypy, import-linter"
 	@echo "make bench         all benchmarks that have their data (see benchmarks/README.md)"
 	@echo "make gates         measure a new bilingual body against what is asked of it"
-	@echo "make router        train the router that ships, from its seed questions (a quarter of an hour)"
+	@echo "make router        train the router that ships, from its seed questions (half an hour)"
 	@echo "make failure-mode tagger DATA=FOLDER   train the others that ship, from the public data sets in FOLDER"
 	@echo "make reader DATA=FOLDER                train the reader that ships, from public data (an hour)"
 	@echo "make sample-plant  write the bundled sample plant again"
@@ -71,7 +71,7 @@ gates: $(VENV)/.bench
 	$(BIN)/python -m benchmarks gates
 
 router: $(VENV)/.installed
-	$(BIN)/python -m finetune.ship router
+	$(BIN)/python -m finetune.ship router --ensemble 2
 
 # DATA holds the folders fmc and maintie as their authors published them.
 failure-mode: $(VENV)/.installed

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.common import CACHE, need
@@ -139,4 +140,60 @@ def _passages(prompt: str) -> str:
     return "\n\n".join(re.sub(r"^\s*\d+:\s*", "", line).strip() for line in inside.splitlines() if line.strip())
 
 
-SETS: dict[str, Callable[[], AnswerSet]] = {"s10": s10, "tv": tv, "ohr": ohr, "plant": plant, "car": car}
+# The machines of the workshop questions and what is indexed for each, below the folder of the data.
+_MACHINES: dict[str, dict[str, tuple[str, ...]]] = {
+    "drives": {
+        "DLC32": ("manual_pdfs/mks_laser/*.pdf",),
+        "GE300": ("manuals_md/vfd_zh/docs/GE300-series-soft-start-manual/*.md",),
+        "HY-inverter": ("manual_pdfs/huanyang_vfd/*.pdf",),
+        "SERVO42C": ("manual_pdfs/mks_servo42c/*.pdf",),
+        "SK600": ("manuals_md/vfd_zh/docs/SK600-Series-Universal-Variable-Frequency-Driver-User-Manual/*.md",),
+        "SKR-mini": ("manual_pdfs/btt/BTT SKR MINI E3 V2.0 Instruction Manual.pdf",),
+    },
+    "robots": {
+        "CR": ("error_codes/dobot/*.json",),
+        "Dobot": ("manual_pdfs/dobot_zh/*.pdf",),
+        "NEETS": ("manual_pdfs/neets_timken/neets_part_04.pdf",),
+        "SERVO57D": ("manual_pdfs/mks_servo/*.pdf",),
+        "xArm": ("error_codes/xarm/*.md", "error_codes/xarm/*.json"),
+    },
+}
+WORKSHOP = {
+    "workshop_plant": "sample plant",
+    "workshop_drives": "drives and boards",
+    "workshop_robots": "robots, servo, wiring manual",
+}
+
+
+def workshop(name: str) -> AnswerSet:
+    """Questions as they are asked on a shop floor, by other hands than the rules: some of them without an answer in what is indexed."""
+    from copilot.sample_plant import plant_folder
+
+    part = name.removeprefix("workshop_")
+    rows = [row for row in _lines(Path(__file__).with_name("questions_workshop.jsonl")) if row["set"] == part]
+    asked = [
+        Asked(
+            str(r["id"]), str(r["question"]), document=str(r.get("document") or "") or None,
+            page=int(str(r["page"])) if isinstance(r.get("page"), int) else None, machine=str(r.get("machine") or "") or None,
+            answerable=bool(r["answerable"]), keywords=(str(r["expected"]),) if r.get("expected") else (),
+        )
+        for r in rows
+    ]  # fmt: skip
+    if part == "plant":
+        return AnswerSet(name, WORKSHOP[name], asked, lambda folder: _copy_tree(plant_folder(), folder))
+    files = {machine: [f for g in globs for f in sorted(need(*g.split("/")[:-1]).glob(g.split("/")[-1]))]
+             for machine, globs in _MACHINES[part].items()}  # fmt: skip
+
+    def fill(folder: Path) -> None:
+        for machine, mine in files.items():
+            (folder / machine).mkdir()
+            for file in mine:
+                shutil.copyfile(file, folder / machine / file.name)
+
+    return AnswerSet(name, WORKSHOP[name], asked, fill)
+
+
+SETS: dict[str, Callable[[], AnswerSet]] = {
+    "s10": s10, "tv": tv, "ohr": ohr, "plant": plant, "car": car,
+    **{name: partial(workshop, name) for name in WORKSHOP},
+}  # fmt: skip

@@ -1,6 +1,6 @@
 """Are the answers right, are they quoted from the page they name, and does it say so when there is none?
 
-    python -m benchmarks answers [--parts text refusals citations chinese latency] [--sets s10 tv ohr plant car] [--no-peers]
+    python -m benchmarks answers [--parts text refusals citations chinese workshop latency] [--sets s10 tv ohr plant car] [--no-peers]
 
 Every question goes through the whole `ask` of the product over the real index. `.cache/answers_SET.jsonl` holds every
 answer with its scores, for reading.
@@ -30,7 +30,7 @@ from benchmarks.answer_checks import (
     token_f1,
     unsupported_numbers,
 )
-from benchmarks.answer_sets import SETS, AnswerSet, Asked
+from benchmarks.answer_sets import SETS, WORKSHOP, AnswerSet, Asked
 from benchmarks.common import CACHE, MissingData, Table, percent, product_embedder, product_model
 from copilot.types import Answer, AnswerStatus, Question
 from indexer.build import BuildSettings, build
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from copilot.engine import Copilot
     from indexer.store import Index
 
-PARTS = ("text", "refusals", "citations", "chinese", "latency")
+PARTS = ("text", "refusals", "citations", "chinese", "workshop", "latency")
 _WARM = 20
 
 
@@ -396,6 +396,42 @@ def _keyword_share(keywords: Sequence[str], text: str) -> float:
     return float(np.mean([float("".join(word.lower().split()) in flat) for word in keywords]))
 
 
+def workshop(copilots: Copilots, names: Sequence[str], save: bool) -> None:
+    """Questions as they are asked on a shop floor: is the answer held, is it refused where there is none?"""
+    table = Table(
+        "answers", "workshop", "Questions of the shop floor: short, in own words, some across languages, some without an answer",
+        ["indexed", "half", "answerable", "answered", "expected words held", "document cited", "unanswerable", "refused"],
+        notes=[
+            "written by hands that knew the documents and none of the rules, `questions_workshop.jsonl`; the unanswerable ones ask for a "
+            "neighbour of what the documents say: another part, another property, a code that is not listed",
+            "half: the odd ones were read while rules were written; of the even ones the counts were seen, and those that a change turned",
+            "expected words: a few words or a number of the document, found letter by letter; a right answer from another place may lack them",
+        ],
+    )  # fmt: skip
+    for name in [name for name in WORKSHOP if name in names]:
+        asking = copilots.asked(name)
+        pairs = list(zip(asking.set.questions, asking.answers, strict=True))
+        for half, odd in (("odd", 1), ("even", 0)):
+            mine = [(asked, answer) for asked, answer in pairs if int(re.sub(r"\D", "", asked.id)) % 2 == odd]
+            there = [(asked, answer) for asked, answer in mine if asked.answerable]
+            answered = _answered([answer for _, answer in there])
+            held = [
+                float(was and _squeezed(asked.keywords[0]) in _squeezed(plain(answer.text)))
+                for (asked, answer), was in zip(there, answered, strict=True)
+            ]
+            cited = [
+                float(any(c.source.document_id == asked.document for c in answer.citations)) for asked, answer in there
+            ]
+            refused = [1.0 - value for value in _answered([answer for asked, answer in mine if not asked.answerable])]
+            table.add(asking.set.title, half, len(there), percent(answered), percent(held), percent(cited), len(refused),
+                      percent(refused))  # fmt: skip
+    table.publish(save)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).casefold().replace(",", "")
+
+
 def latency(copilots: Copilots, chunks: int, save: bool) -> None:
     """The whole warm `ask`, question after question: at real size and at many chunks."""
     from benchmarks import corpora
@@ -454,6 +490,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "refusals": lambda: refusals(copilots, sets, save),
         "citations": lambda: citations(copilots, sets, save),
         "chinese": lambda: chinese(copilots, save) if "car" in sets else None,
+        "workshop": lambda: workshop(copilots, sets, save),
         "latency": lambda: latency(copilots, options.chunks, save),
     }
     for part in options.parts:

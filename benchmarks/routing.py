@@ -324,7 +324,7 @@ def router(options: Options) -> None:
     folder = SHIPPED_FOLDER / "router"
     if (folder / "card.json").is_file():
         said = Classifier(folder, shared_body(), CACHE / "model").predict(texts)
-        found["router v1, as shipped"] = Answers(
+        found["the router, as shipped"] = Answers(
             [one.label for one in said], [], np.array([one.confidence for one in said]), 0.0
         )
     else:
