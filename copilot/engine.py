@@ -24,6 +24,7 @@ from finetune.types import OUT_OF_SCOPE, AnswerForm, RetrievalPlan
 from indexer.types import Chunk, ChunkKind, Hit
 
 _NEAREST = 3
+_NEAR = 0.6  # relevance of a passage from which a question is about the plant, if not answered
 _SPOKEN_OF = 0.4  # share of a question's words in one passage from which the documents speak of its thing
 
 
@@ -234,7 +235,8 @@ def _of_a_plant(understanding: Understanding, evidence: Evidence) -> bool:
     named = understanding.machine is not None and understanding.question.machine is None and not understanding.follows
     kind = understanding.subject is not None or bool(understanding.unknown_codes)
     traded = bool(evidence.parts.get("trade")) and evidence.parts.get("coverage", 0.0) >= _SPOKEN_OF
-    return named or kind or traded or bool(parts_named(understanding.text))
+    near = evidence.parts.get("relevance", 0.0) >= _NEAR  # a reader finds that a passage speaks of it
+    return named or kind or traded or near or bool(parts_named(understanding.text))
 
 
 def _rests_on(hits: Sequence[Hit], citations: Sequence[Citation]) -> tuple[Hit, ...]:

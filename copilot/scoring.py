@@ -27,7 +27,7 @@ from indexer.types import Chunk, ChunkKind, Hit
 
 # Words that are rare enough to escape the stop list, and yet name no topic: they must not decide what is quoted.
 _GENERIC_WORDS = """
-use make get go need want work mean thing way possibl correct right happen find show give know see look help let
+use make get go need want work mean thing set way possibl correct right happen find show give know see look help let
 take put
 machin devic unit system equip part oper plant manual page document valu number type kind much mani often long step
 procedur instruct follow new old one two good bad best first problem issu question answer inform list describ descript

@@ -23,7 +23,7 @@ _THING = (
 )
 _NOT_OF = (
     r"(?![\s-]+(?:interval|change|level|pressure|temp|quantity|amount|volume|capacity|flow|torque|tension|life|consumption|"
-    r"size is|number|speed|length|diameter|concentration))"
+    r"sizes?|gauges?|cross[- ]sections?|number|speed|length|diameter|concentration))"
 )
 _WHICH = re.compile(
     rf"\b(?:which|what)\s+(?:(?:is|are)\s+the\s+(?:right|correct|recommended|specified|proper)\s+)?"

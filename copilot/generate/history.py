@@ -22,6 +22,7 @@ from indexer.types import Chunk, ChunkKind, Hit
 
 MAX_REPORTS = 3
 _RANKED = 5
+_MOST_COMPARED = 3_000  # records that are compared with the question one by one; a tenth of a second
 _MOST = re.compile(
     r"\bmost (?:often|frequent|frequently|common)|\bpareto\b|\btop\b.{0,20}\b(?:faults?|failures?|errors?|"
     r"alarms?)\b|最常见|最多|最频繁|排名"
@@ -152,7 +153,7 @@ def _matching(understanding: Understanding, limits: _Filter, records: Sequence[S
     topics = set(_topics(understanding, limits))
     lone = {term for term in topics if len(term) == 1}
     topics -= lone  # a single Chinese character says little
-    if not topics or len(records) < 2:
+    if not topics or not 2 <= len(records) <= _MOST_COMPARED:
         return ()
     found = []
     for record in records:

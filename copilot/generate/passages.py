@@ -46,6 +46,7 @@ _LIMITS: dict[AnswerForm, tuple[int, float]] = {  # units at most, and the share
     AnswerForm.STEPS: (4, 0.6),
 }
 _DEFAULT_LIMIT = (3, 0.8)
+_AS_GOOD = 0.92  # share of a candidate's score from which another that has more of the question takes its place
 _BESIDE_A_ROW = 0.8  # share of a row's score from which a sentence elsewhere is quoted below it
 _MOST_ROWS = 20  # of a whole table that is asked for by its name
 _GOOD = 0.6  # share of the best score from which a candidate bears on the question
@@ -226,9 +227,13 @@ def _is_due(candidate: Candidate, *, brief: bool = True) -> bool:
 
 
 def _meeting_most(candidates: Sequence[Candidate], share: float) -> list[Candidate]:
-    """Without those that have less of the question than another as good: the value of a neighbour of what is asked for."""
+    """Without those that have less of the question than another about as good: the value of a neighbour of what is asked for."""
     near = [candidate for candidate in candidates if candidate.score >= share * candidates[0].score]
-    passed = {id(one) for one in near if any(other.has_value and one.met < other.met for other in near)}
+    passed = {
+        id(one)
+        for one in near
+        if any(other.has_value and one.met < other.met and other.score >= _AS_GOOD * one.score for other in near)
+    }
     return [candidate for candidate in candidates if id(candidate) not in passed]
 
 
