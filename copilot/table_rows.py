@@ -38,6 +38,7 @@ _OF_FAULTS = re.compile(
 
 _LONE_LETTER = re.compile(r"(?<![\w.'’-])[A-Z](?![\w'’-])")
 _THREAD = re.compile(r"(?<![A-Za-z0-9])M\d{1,3}(?![A-Za-z0-9])", re.IGNORECASE)
+_LONG_NUMBER = re.compile(r"(?<![\d.,])\d{4,6}(?![\d.,])")
 _PAIR = re.compile(r"(?=\b([a-z]{4,})[ -]([a-z]{4,})\b)")
 
 
@@ -145,6 +146,9 @@ def are_of_others(question: Conditions, text: str, rows: Sequence[Row]) -> bool:
     sizes = {size.upper() for size in _THREAD.findall(text)}
     if sizes and all(map(_THREAD.search, told)):
         return not any(sizes & {size.upper() for size in _THREAD.findall(one)} for one in told)
+    numbers = {number for number in _LONG_NUMBER.findall(text) if not re.fullmatch(r"(?:19|20)\d\d", number)}
+    if numbers and all(map(_LONG_NUMBER.search, told)):  # register 40008, where 40005 and 40020 are listed
+        return not any(numbers & set(_LONG_NUMBER.findall(one)) for one in told)
     return _another_modifier(question, text, [cell.text for row in rows for cell in row.cells], len(rows), met)
 
 

@@ -159,7 +159,12 @@ class ExtractiveGenerator:
         ):
             if not self._is_a_setting(understanding, candidates) and not _row_says_more(understanding, candidates):
                 yield from answer_procedure(understanding, candidates, self._knowledge, quoter, self._rarity)
-        elif candidates and candidates[0].chunk.kind is ChunkKind.FAULT_REPORT:
+        elif (
+            candidates
+            and candidates[0].chunk.kind is ChunkKind.FAULT_REPORT
+            and form not in (AnswerForm.VALUE, AnswerForm.INTERVALS)
+            and not units_asked(understanding.text)
+        ):
             # What the manual says of it goes before what was done last time.
             told = [one for one in candidates if one.chunk.kind is not ChunkKind.FAULT_REPORT and one.met]
             if told and told[0].score >= _BESIDE_REPORTS * candidates[0].score:

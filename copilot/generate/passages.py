@@ -16,7 +16,7 @@ from copilot.scoring import GENERIC, Candidate, starts_with_pronoun, wants_value
 from copilot.sentences import Unit, UnitKind, split
 from copilot.synonyms import actions_in, said_otherwise, words_in
 from copilot.table_rows import Row, are_of_others, fitting, meets_only_the_work, row_at, rows_of, same_table
-from copilot.table_values import is_record
+from copilot.table_values import Cell, is_record
 from copilot.things import asks_for_designation, counts_things, has_designation, thing_asked
 from copilot.types import Piece, Understanding
 from copilot.units import (
@@ -33,6 +33,7 @@ from copilot.units import (
 from copilot.wording import say
 from finetune.types import AnswerForm
 from indexer.analysis import fold, question_tokens, tokens
+from indexer.chinese import both_scripts
 from indexer.safety_notes import warning_signal
 from indexer.types import Chunk, ChunkKind
 
@@ -67,6 +68,14 @@ _IN_WORDS = re.compile(
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:hours?|days?|weeks?|months?|years?|shifts?)\b",
     re.IGNORECASE,
 )
+_DESIGNATES = re.compile(
+    both_scripts(r"\bpart (?:number|no)\b|\border(?:ing)? (?:number|no)\b|备件号|零件号|订货号|物料号"), re.IGNORECASE
+)
+_TAG = re.compile(r"(?<![A-Za-z0-9])[A-Z]{1,3}-?\d{1,3}(?![A-Za-z0-9])")
+# Columns whose times say nothing of when work is due.
+_NOT_DUE = re.compile(
+    both_scripts(r"\b(?:deliver\w*|lead time|stock|warranty|guarantee)\b|交货|货期|库存|保修|质保"), re.IGNORECASE
+)
 _BRIEF = re.compile(r"s|ms|us|µs|μs|sec|secs?|seconds?|min|mins?|minutes?|秒|秒钟|毫秒|分钟", re.IGNORECASE)
 _ON_CONDITION = re.compile(
     r"\b(?:when(?:ever)?|if|as soon as|before|after|regularly|periodically|on condition|maintenance-free)\b|时应|时须|时更换|免维护",
@@ -87,7 +96,12 @@ def answer_passages(
     form = understanding.form
     if form is AnswerForm.WARNINGS:
         candidates = _prefer_rules(candidates, rows=asks_for_value(understanding.text))
-    valued = wants_value(understanding) or (form is not AnswerForm.STEPS and bool(units_asked(understanding.text)))
+    asked = bool(units_asked(understanding.text)) or asks_for_designation(understanding.text)
+    valued = wants_value(understanding) or (form is not AnswerForm.STEPS and asked)
+    if valued or form is AnswerForm.INTERVALS:  # what was done once is no rule
+        candidates = [one for one in candidates if one.chunk.kind is not ChunkKind.FAULT_REPORT]
+    elif form is AnswerForm.STEPS:
+        candidates = [one for one in candidates if _may_tell_how(one)]
     limit, share = _LIMITS[AnswerForm.VALUE] if valued else _LIMITS.get(form, _DEFAULT_LIMIT)
     if valued:
         candidates = _meeting_most(
@@ -124,6 +138,12 @@ def answer_passages(
             yield from quoter.units(chunk, units if alone else _readable(chunk, units))
 
 
+def _may_tell_how(candidate: Candidate) -> bool:
+    """Whether a unit may say how something is done: the row of a spare part does not."""
+    row = row_at(candidate.chunk, candidate.unit.start)
+    return row is None or not any(_DESIGNATES.search(cell.label) for cell in row.cells)
+
+
 def _told_beside(best: Candidate, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The best sentence of another passage, where a row leads and says the same in fewer words: how to turn the arm back."""
     if best.unit.kind not in (UnitKind.ROW, UnitKind.FIELD) or best.chunk.kind is ChunkKind.FAULT_REPORT:
@@ -152,7 +172,7 @@ def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candid
     if counted:
         return [candidate for candidate in near if candidate.has_value]
     if units := units_asked(understanding.text):
-        told = [(one, _with_units(one)) for one in near]
+        told = [(one, _with_units(one)) for one in near if _names_the_part(understanding, one)]
         return [
             one
             for one, text in told
@@ -161,6 +181,17 @@ def _of_the_kind_asked(understanding: Understanding, candidates: Sequence[Candid
         ]
     said = {token for words in named.values() for word in words for token in question_tokens(word)}
     return [one for one in near if one.has_value or (said & one.met and has_number(one.unit.text))]
+
+
+def _names_the_part(understanding: Understanding, candidate: Candidate) -> bool:
+    """Whether a unit, its heading or its columns name one of the parts in a question by any of its names; true where it names none."""
+    named = parts_named(understanding.text)
+    heads = {head_word(part) for names in (named, *named.values()) for part in names}
+    row = row_at(candidate.chunk, candidate.unit.start)
+    labels = [cell.label for cell in row.cells] if row else []
+    words = words_in(" ".join((candidate.unit.text, *labels, *candidate.chunk.heading[-2:])))
+    words |= said_otherwise(understanding.others, words)
+    return not heads or any(head & words for head in heads)
 
 
 def _with_units(candidate: Candidate) -> str:
@@ -191,10 +222,12 @@ def _designating(understanding: Understanding, candidates: Sequence[Candidate]) 
     """The candidates that have a designation and a word for the part that the question names, if it names one."""
     named = parts_named(understanding.text)
     heads = {head_word(part) for names in (named, *named.values()) for part in names}
+    own = [written for written in _TAG.findall(understanding.text)]  # heater R31 has an order number besides
 
     def fits(candidate: Candidate) -> bool:
         row = row_at(candidate.chunk, candidate.unit.start)
-        if not has_designation(candidate.unit.text, row.cells if row else ()):
+        cells = [Cell(cell.label, _without(cell.text, own)) for cell in row.cells] if row else ()
+        if not has_designation(_without(candidate.unit.text, own), cells):
             return False
         words = words_in(" ".join((candidate.unit.text, *candidate.chunk.heading[-1:])))
         return not heads or any(head & words for head in heads)
@@ -203,16 +236,30 @@ def _designating(understanding: Understanding, candidates: Sequence[Candidate]) 
     return [candidate for candidate in near if fits(candidate)]
 
 
+def _without(text: str, words: Sequence[str]) -> str:
+    for word in words:
+        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", " ", text)
+    return text
+
+
 def _saying_when(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The candidates, none where no good one, nor what it stands under, says when something is due: other facts on the part are
     no answer to "how often"."""
 
     def says(candidate: Candidate) -> bool:
-        around = " ; ".join((candidate.unit.text, *candidate.chunk.heading[-2:]))
+        row = row_at(candidate.chunk, candidate.unit.start)
+        told = (
+            [f"{c.label}: {c.value}" for c in row.cells if not _NOT_DUE.search(c.label)]
+            if row
+            else [candidate.unit.text]
+        )
+        around = " ; ".join((*told, *candidate.chunk.heading[-2:]))
         return _is_due(candidate, brief=False) or states_interval(around) or bool(_ON_CONDITION.search(around))
 
     near = [candidate for candidate in candidates if candidate.score >= _GOOD * candidates[0].score]
-    return list(candidates) if any(map(says, near)) else []
+    if not any(map(says, near)):
+        return []
+    return [one for one in candidates if says(one) or row_at(one.chunk, one.unit.start) is None]
 
 
 def _is_due(candidate: Candidate, *, brief: bool = True) -> bool:
@@ -220,7 +267,9 @@ def _is_due(candidate: Candidate, *, brief: bool = True) -> bool:
 
     Without `brief`, seconds and minutes do not count: nothing is replaced that often.
     """
-    text = candidate.unit.text
+    row = row_at(candidate.chunk, candidate.unit.start)
+    told = [cell.value for cell in row.cells if not _NOT_DUE.search(cell.label)] if row else [candidate.unit.text]
+    text = " ; ".join(told)
     return bool(states_interval(text) or _IN_WORDS.search(text)) or any(
         quantity.dimension == "time" and (brief or not _BRIEF.fullmatch(quantity.unit)) for quantity in quantities(text)
     )
@@ -275,6 +324,8 @@ def _about_the_work(understanding: Understanding, rows: list[Row]) -> list[Row]:
     asked = actions_in(understanding.text)
     if not asked:
         return rows
+    question = Conditions.of(understanding.text, understanding.terms)
+    rows = [row for row in rows if not meets_only_the_work(question, row)]
     told = [(row, actions_in(" ; ".join(cell.text for cell in row.cells))) for row in rows]
     return [row for row, work in told if not work or work & asked]
 

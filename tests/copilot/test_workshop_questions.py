@@ -23,16 +23,25 @@ PRESS = """# Press HP-200
 
 ## 2 Spare parts
 
-| Part number | Part | On stock |
-|---|---|---|
-| HP-F1-1007 | Return filter element | 4 |
-| HP-F2-0522 | Circulation filter element | 2 |
+| Part number | Part | On stock | Delivery |
+|---|---|---|---|
+| HP-F1-1007 | Return filter element | 4 | 1 week |
+| HP-F2-0522 | Circulation filter element | 2 | 1 week |
+| HP-TB-0016 | Toothed belt of the slide encoder | 1 | 2 weeks |
+
+## 2.1 Registers
+
+| Register | Content |
+|---|---|
+| 40005 | Code of the fault |
+| 40020 | Start and stop |
 
 ## 3 Alarms
 
 | Code | Meaning | Cause | Remedy |
 |---|---|---|---|
 | E-410 | Battery of the control low | Battery old | Replace within 14 days |
+| E-412 | Oil too cold | Heater R31 broken | Measure the heater: 48 ohm |
 | E-411 | Arm not in position | Chip in the cam box | Turn back by hand crank, clean |
 
 ## 4 Tool changer
@@ -150,6 +159,10 @@ def test_the_column_of_people():
         ("E-410, how many volts has the battery", None, ""),
         ("how often do the suction cups have to be replaced", None, ""),
         ("how often are the suction cups cleaned", "Weekly", "400"),
+        ("how often is the toothed belt of the slide encoder replaced", None, ""),
+        ("what is the content of register 40005", "Code of the fault", "Start"),
+        ("what is the content of register 40008", None, ""),
+        ("what is the order number of heater R31", None, ""),
     ],
 )
 def test_the_value_of_another_variant_is_no_answer(ask, question, right, wrong):
@@ -184,6 +197,10 @@ def test_a_parameter_described_in_prose_is_how(ask):
 def test_entries_of_a_menu_are_no_steps(ask):
     text = ask("How do I set the baud rate of the serial port?", "HY-1").text
     assert "UartBaud" in text and "Calibrate" not in text
+
+
+def test_a_spare_part_is_no_way_to_do_something(ask):
+    assert "HP-TB-0016" not in ask("how do I take out the toothed belt of the slide encoder, steps", "HP-200").text
 
 
 MACHINES = ["Dobot", "SERVO57D", "xArm", "HY-inverter", "HP-200", "Press"]
