@@ -7,7 +7,7 @@ from copilot.errors import QuestionError
 from copilot.types import Question
 from copilot.understand import Understander, find_machine
 from finetune.router import SeedRouter, load_routes
-from finetune.types import AnswerForm
+from finetune.types import AnswerForm, RouteDecision
 
 MACHINES = ["HP-200", "HP-300", "RX-7 Robot", "Hydraulic press 5", "Conveyor Alpha", "注塑机ZS120"]
 
@@ -86,6 +86,34 @@ def test_the_route_sets_plan_and_form_only_when_sure(understand):
     assert (unsure.sure, unsure.form, dict(unsure.plan.weights)) == (
         False, AnswerForm.AUTO, {"manual": 1.0, "fault_report": 1.0},
     )  # fmt: skip
+
+
+class _Undecided:
+    """A router that takes every question for one on the past, more or less surely."""
+
+    def __init__(self, confidence):
+        self._confidence = confidence
+
+    def route(self, question):
+        rest = {"procedure": 0.8 * (1 - self._confidence), "safety": 0.2 * (1 - self._confidence)}
+        return RouteDecision("history", self._confidence, {"history": self._confidence, **rest})
+
+
+@pytest.mark.parametrize(
+    ("question", "confidence", "form"),
+    [
+        ("What do I do after the spindle ran into the fixture?", 0.6, AnswerForm.STEPS),
+        ("What do I do after the spindle ran into the fixture?", 0.9, AnswerForm.HISTORY),
+        ("When did the spindle last run into the fixture?", 0.6, AnswerForm.HISTORY),
+        ("主轴撞了夹具怎么弄", 0.6, AnswerForm.STEPS),
+        ("主轴上次撞夹具是谁修的", 0.6, AnswerForm.HISTORY),
+    ],
+)
+def test_a_question_is_on_the_past_where_its_words_or_a_sure_router_say_so(question, confidence, form):
+    understander = Understander(FakeKnowledge(), _Undecided(confidence), load_routes())
+    found = understander.understand(Question(question))
+    assert found.form is form
+    assert (found.plan.weights["fault_report"] <= 0.3) is (form is not AnswerForm.HISTORY)
 
 
 def test_chinese_questions(understand):

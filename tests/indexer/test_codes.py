@@ -213,6 +213,24 @@ def test_a_code_is_one_where_the_question_asks_for_one(question):
     assert any(found.strong for found in candidates(question))
 
 
+@pytest.mark.parametrize(
+    ("question", "written"),
+    [
+        ("sdk call gives me -8", "-8"),
+        ("move_line returned -9, why", "-9"),
+        ("指令返回了-3", "-3"),
+        ("换完驱动器报13184，线接反了？", "13184"),
+        ("the servo throws 12816", "12816"),
+    ],
+)
+def test_what_a_call_returns_or_a_drive_reports_is_a_code(question, written):
+    assert written in [found.written for found in candidates(question)]
+
+
+def test_a_letter_before_a_number_at_the_head_of_a_question_may_be_a_tables():
+    assert [found.initial for found in candidates("C22 self collision keeps coming back")] == ["C"]
+
+
 @pytest.mark.parametrize("question", ["error C26", "what does X10 mean", "Which bearing is S10?"])
 def test_a_letter_is_no_table_and_no_hexadecimal_number_by_itself(registry, question):
     """0x1A is 26, and there are tables of servo and gripper faults with a 10."""
