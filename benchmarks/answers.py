@@ -335,7 +335,9 @@ def citations(copilots: Copilots, names: Sequence[str], save: bool) -> None:
             "asked: 98 %",
         ],
     )  # fmt: skip
-    for name in names:
+    for name in [
+        name for name in names if name not in WORKSHOP
+    ]:  # tables of codes as JSON have no page to look them up on
         asking = copilots.asked(name)
         folder = CACHE / "corpora" / f"answers_{name}"
         if not folder.is_dir():
