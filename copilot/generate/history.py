@@ -12,7 +12,7 @@ from copilot.generate.who import asks_who, person_in
 from copilot.period import Period
 from copilot.protocols import Knowledge
 from copilot.scoring import GENERIC, Candidate, is_about_the_past
-from copilot.synonyms import said_otherwise, words_in
+from copilot.synonyms import actions_in, said_otherwise, words_in
 from copilot.tally import Measure, Tally, tally_asked
 from copilot.types import Piece, Understanding
 from copilot.wording import say
@@ -153,6 +153,7 @@ def _matching(understanding: Understanding, limits: _Filter, records: Sequence[S
     topics = set(_topics(understanding, limits))
     lone = {term for term in topics if len(term) == 1}
     topics -= lone  # a single Chinese character says little
+    topics = {term for term in topics if not actions_in(term)} or topics  # "new load cell" says replaced, too
     if not topics or not 2 <= len(records) <= _MOST_COMPARED:
         return ()
     found = []
@@ -328,7 +329,8 @@ def _chunks(
         return _known([record.chunk_id for record in matching], knowledge)
     top = max(best.values(), default=0.0)
     found = [chunks[chunk_id] for chunk_id, score in best.items() if top and score >= 0.5 * top]
-    found.sort(key=lambda chunk: -best[chunk.id])
+    order = {chunk_id: place for place, chunk_id in enumerate(allowed)}  # newest first
+    found.sort(key=lambda chunk: order.get(chunk.id, len(order)) if last else -best[chunk.id])
     found.extend(chunk for chunk in newest if chunk not in found)
     return found[:MAX_REPORTS]
 
