@@ -124,6 +124,7 @@ def ask(tmp_path_factory):
 @pytest.mark.parametrize(
     ("question", "machine", "holds"),
     [
+        ("last time: who replaced the cartridge of V14?", "HP-200", "T117 (2023-03-02)"),
         ("who changed the bladder of the accumulator last time", "HP-200", "T104 (2024-05-06)"),
         ("HP-200上次故障记录，是谁修的", None, "T102（2024-07-09）"),
         (
