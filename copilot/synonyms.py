@@ -147,11 +147,12 @@ def _meanings() -> dict[str, tuple[str, ...]]:
         plain = re.sub(r"[\s\-_/]+", " ", fold(word))
         out.setdefault(plain, {}).update(dict.fromkeys(fold(other) for other in others if fold(other) != fold(word)))
 
-    groups: Sequence[Sequence[str]] = [*data["same"], *_of_glossary()]  # type: ignore[misc]
+    glossary = _of_glossary()
+    groups: Sequence[Sequence[str]] = [*data["same"], *glossary]  # type: ignore[misc]
     for group in groups:
         for word in group:
             add(word, group)
-    for first, *others in (*data["loose"], *_by_their_heads()):  # type: ignore[misc]
+    for first, *others in (*data["loose"], *_by_their_heads(glossary)):  # type: ignore[misc]
         add(first, others)
     return {word: tuple(others) for word, others in out.items()}
 
@@ -167,10 +168,10 @@ def _of_glossary() -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _by_their_heads() -> list[tuple[str, str]]:
+def _by_their_heads(glossary: Sequence[tuple[str, ...]]) -> list[tuple[str, str]]:
     """(Chinese name, last word of its English one) where that word ends no other name: 冷水机 is a "water chiller", and "the chiller"."""
     ends: dict[str, set[str]] = {}
-    groups = [group for group in _of_glossary() if not holds_chinese(group[0])]
+    groups = [group for group in glossary if not holds_chinese(group[0])]
     for english, *_ in groups:
         ends.setdefault(english.split()[-1], set()).add(english)
     return [

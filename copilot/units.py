@@ -37,16 +37,16 @@ _PLAIN_NUMBER = re.compile(r"(?<![\w.-])[-+±]?\d+(?:[.,]\d+)*(?![\w-])")
 
 _DIMENSIONS: dict[str, str] = {}
 for _dimension, _names in {
-    "torque": "nm ncm n·m n.m n⋅m n*m 牛米 牛·米 牛顿米",
-    "length": "mm cm m km um µm μm in inch inches ft 毫米 厘米 微米 米 公里",
-    "mass": "kg g mg t lb lbs 千克 公斤 克 吨 gram grams kilogram kilograms ton tons tonne tonnes",
+    "torque": "newtonmeter newtonmetre ftlb nm ncm n·m n.m n⋅m n*m 牛米 牛·米 牛顿米",
+    "length": "feet mm cm m km um µm μm in inch inches ft 毫米 厘米 微米 米 公里",
+    "mass": "kilo kg g mg t lb lbs 千克 公斤 克 吨 gram grams kilogram kilograms ton tons tonne tonnes",
     "force": "n kn 牛 牛顿 千牛",
     "pressure": "bar mbar mpa kpa pa psi 兆帕 千帕 帕 巴",
-    "temperature": "c °c f °f k ℃ ℉ ° °c 摄氏度 度 degree degrees",
+    "temperature": "celsius fahrenheit c °c f °f k ℃ ℉ ° °c 摄氏度 度 degree degrees",
     "voltage": "v kv mv 伏 伏特 千伏 毫伏 volt volts",
     "current": "a ma 安 安培 毫安 amp amps ampere amperes",
-    "power": "w kw kva hp 瓦 千瓦 watt watts",
-    "frequency": "hz khz mhz ghz 赫兹 千赫",
+    "power": "kilowatt va w kw kva hp 瓦 千瓦 watt watts",
+    "frequency": "hertz hz khz mhz ghz 赫兹 千赫",
     "speed": "rpm r/min rev/min m/s m/min mm/s mm/min cm/s km/h in/s 转/分 转/分钟 转每分 转 毫米/秒 毫米/分 毫米/分钟 米/秒 米/分 米/分钟 公里/小时",
     "time": "min s sec ms us μs h hr hrs 秒 秒钟 毫秒 分钟 小时 天 日 周 月 个月 年 second seconds minute "
     "minutes hour hours day days week "
@@ -54,7 +54,7 @@ for _dimension, _names in {
     "volume": "l ml cc 升 毫升 liter litre liters litres",
     "resistance": "ohm kohm mohm ω kω mω gω µω μω 欧 欧姆 兆欧 ohms",
     "share": "% ‰ percent",
-    "sound": "db 分贝",
+    "sound": "decibel db 分贝",
     "flow": "l/min l/h l/s ml/min m3/h m3/min m³/min m³/h 升/分 升/分钟 升/小时 毫升/分钟 立方米/小时",
 }.items():
     for _name in _names.split():
@@ -100,10 +100,6 @@ _UNIT_ASKED = re.compile(
     ),
     re.IGNORECASE,
 )
-_UNIT_NAMED = {
-    "kilowatt": "power", "hertz": "frequency", "celsius": "temperature", "fahrenheit": "temperature", "kilo": "mass", "kgs": "mass",
-    "feet": "length", "decibel": "sound", "newtonmeter": "torque", "newtonmetre": "torque", "ftlb": "torque", "va": "power",
-}  # fmt: skip
 _RATE = re.compile(both_scripts(r"\b(?:per|an|each|every) (?:minute|hour|second)\b|每(?:分钟|小时|秒)"), re.IGNORECASE)
 _VALUE_QUESTION = re.compile(
     both_scripts(
@@ -250,8 +246,7 @@ def units_asked(question: str) -> dict[str, frozenset[str]]:
         unit = match["en"] or match["first"] or match["zh"]
         folded = re.sub(r"[-·. ]", "", fold(unit))
         dimension = (
-            _UNIT_NAMED.get(folded) or _UNIT_NAMED.get(folded.rstrip("s")) or _dimension_of(unit)
-            or _dimension_of(folded) or _dimension_of(folded.rstrip("s"))
+            _dimension_of(unit) or _dimension_of(folded) or _dimension_of(folded.rstrip("s"))
         )  # fmt: skip
         if dimension and not (dimension == "time" and _A_DATE.match(match[0])):
             out[dimension] = out.get(dimension, frozenset()) | {unit}

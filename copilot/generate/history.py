@@ -28,8 +28,8 @@ _MOST = re.compile(
     r"alarms?)\b|最常见|最多|最频繁|排名"
 )
 _LAST = re.compile(
-    r"\b(?:last time|the last (?:one|repair|fault|report)|latest|most recent(?:ly)?|lately|when (?:did|was|were)|last(?=[?.!\s]*$)"
-    r"|(?:did|was|were|who)\b.{0,60}\blast)\b|last[?.!\s]*$|上(?:一)?次|最近[一1]?[次回]|上回|最后一次|最近一"
+    r"\b(?:last time|the last (?:one|repair|fault|report)|latest|most recent(?:ly)?|lately|when (?:did|was|were)|who\b.{0,60}\blast)\b"
+    r"|\blast[?.!\s]*$|上(?:一)?次|最近(?:一|1?[次回])|上回|最后一次"
 )
 
 
@@ -128,7 +128,8 @@ def _code(understanding: Understanding, table: FaultReportTable) -> str | None:
         if match.entry.definition or table.records(machine=understanding.about, code=match.entry.code, limit=1):
             return match.entry.code
     written = next(iter(understanding.unknown_codes), "") if not understanding.codes else ""
-    told = (record.report for record in table.records(machine=understanding.about, limit=None)) if written else ()
+    newest = table.records(machine=understanding.about, limit=_MOST_COMPARED) if written else []
+    told = (record.report for record in newest)
     named = any(fold(written) in fold(f"{one.component} {one.symptom} {one.cause} {one.action}") for one in told)
     return written if written and not named else None
 
