@@ -219,7 +219,7 @@ def _with_code(text: str, code: str, machine: str) -> str:
 
 def _without(text: str, machine: str, by_kind: Callable[[str], tuple[str, str] | None]) -> str:
     """A question without what names the machine: another one takes its place as a filter."""
-    from copilot.understand import find_machine
+    from copilot.machine_names import find_machine
 
     found = find_machine(text, [machine])
     if found is None:

@@ -202,6 +202,11 @@ def _own_words(title: str, machine: str | None) -> set[str]:
     return out
 
 
+def words_for_machines() -> frozenset[str]:
+    """The listed words for kinds of machines, folded, in both languages."""
+    return frozenset(_listed().kind_of)
+
+
 class KindFinder:
     """Knows the kinds of the machines of one index.
 

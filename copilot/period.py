@@ -50,6 +50,8 @@ _UNITS_ZH = {
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _NUMBER = r"\d{1,3}|" + "|".join(_NUMBERS)
 _YEAR = r"(?:19|20)\d\d"
+# "in May 08" is a year, because a day of a month is written without a nought; "May 8" is a day.
+_SHORT_YEAR = rf"{_YEAR}|['’]\d\d|0\d"
 _NOT_A_YEAR = r"(?<![\w.-])"
 _NUMBER_ZH = r"\d{1,3}|[一二两三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九半]"
 _UNIT_ZH = "天|日|周|星期|礼拜|月|季度|年"
@@ -64,11 +66,14 @@ _STRETCH = "|".join(
         r"(?P<day>today|yesterday)",
         rf"(?P<iso>{_NOT_A_YEAR}{_YEAR}[-/.](?:1[0-2]|0?[1-9])(?:[-/.](?:[12]\d|3[01]|0?[1-9]))?(?![\w-]))",
         rf"(?:q(?P<quarter>[1-4])\s+(?P<q_year>{_YEAR}))",
-        rf"(?:(?P<month>{_MONTH})\b\.?(?:\s+(?P<m_day>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?\b(?!\d),?)?(?:\s+(?:of\s+)?(?P<m_year>{_YEAR}))?)",
+        rf"(?:(?:(?<![\w.,:/-])(?P<d_first>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?\s+(?:of\s+)?)?(?P<month>{_MONTH})\b\.?"
+        rf"(?:\s+(?P<m_day>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?\b(?!\d),?)?(?:\s*(?:of\s+)?(?P<m_year>{_SHORT_YEAR})\b)?)",
         rf"(?:{_NOT_A_YEAR}(?P<year>{_YEAR})(?![\w-]|年))",
         rf"(?:最近|近|过去|前)的?(?P<zn>{_NUMBER_ZH})(?:个)?(?P<zn_unit>{_UNIT_ZH})(?:之?内|来)?",
         r"(?P<z_which>今年|本年度?|去年|前年|今天|昨天|前天|(?:本|这个?|当|上个?)(?:周|星期|礼拜|月|季度))(?:的?(?P<z_in>1[0-2]|[1-9])月份?)?",
         rf"(?:(?P<z_year>{_YEAR})年(?:(?P<z_month>1[0-2]|0?[1-9])月份?(?P<z_day>[12]\d|3[01]|0?[1-9])?[日号]?)?)",
+        r"(?:(?<![\d.])(?P<zs_year>\d\d)年(?P<zs_month>1[0-2]|0?[1-9])月份?(?P<zs_day>[12]\d|3[01]|0?[1-9])?[日号]?)",
+        r"(?:(?<![\d.])(?P<zs_only>0\d)年(?![\d后前内以]))",
         r"(?:(?<![\d个])(?P<z_only>1[0-2]|[1-9])月(?:份|(?P<z_only_day>[12]\d|3[01]|[1-9])[日号])?)",
     )
 )
@@ -185,11 +190,20 @@ def _counted_zh(match: re.Match[str], _: str, today: date) -> tuple[date, date]:
 
 
 def _named_month(match: re.Match[str], text: str, today: date) -> tuple[date, date] | None:
-    month, year, day = _MONTHS[match["month"]], match["m_year"], match["m_day"]
+    month, year, day = _MONTHS[match["month"]], match["m_year"], match["m_day"] or match["d_first"]
     # "may" and "march" are verbs as well, "dec" and "sun" parts of words: alone they need a word of time before them.
     if not year and not (day and len(match["month"]) > 3) and not _MONTH_ALONE.search(text[: match.start()]):
         return None
-    return _one(int(year) if year else _latest(month, today), month, int(day) if day else None)
+    return _one(_full_year(year, today) if year else _latest(month, today), month, int(day) if day else None)
+
+
+def _full_year(written: str, today: date) -> int:
+    """A year of two digits is the latest such one that has begun: 08 is 2008, 98 is 1998."""
+    digits = written.lstrip("'’")
+    if len(digits) == 4:
+        return int(digits)
+    century = today.year // 100 * 100
+    return century + int(digits) - 100 * (century + int(digits) > today.year)
 
 
 def _latest(month: int, today: date) -> int:
@@ -225,6 +239,14 @@ def _dated_zh(match: re.Match[str], _: str, __: date) -> tuple[date, date] | Non
     return _one(year, int(month), int(day) if day else None) if month else (date(year, 1, 1), date(year, 12, 31))
 
 
+def _short_zh(match: re.Match[str], _: str, today: date) -> tuple[date, date] | None:
+    if match["zs_only"]:
+        year = _full_year(match["zs_only"], today)
+        return date(year, 1, 1), date(year, 12, 31)
+    day = match["zs_day"]
+    return _one(_full_year(match["zs_year"], today), int(match["zs_month"]), int(day) if day else None)
+
+
 def _month_zh(match: re.Match[str], _: str, today: date) -> tuple[date, date] | None:
     month, day = int(match["z_only"]), match["z_only_day"]
     return _one(_latest(month, today), month, int(day) if day else None)
@@ -246,5 +268,7 @@ _READ: dict[str, Callable[[re.Match[str], str, date], tuple[date, date] | None]]
     "zn": _counted_zh,
     "z_which": _relative_zh,
     "z_year": _dated_zh,
+    "zs_year": _short_zh,
+    "zs_only": _short_zh,
     "z_only": _month_zh,
 }

@@ -24,7 +24,12 @@ _ARTICLES = frozenset(("the", "a", "an"))
 _LEAST_HEAD = 5  # shorter ones are plain words: end, bit, bus
 _LEAST_LETTERS = 4  # "key", "nut" and the like are plain words as well
 # 换 alone is a verb only where it is no part of another word: 换热器, 切换.
-_LONE = {"replace": re.compile(r"(?<![转切交变互兑替更])换(?![热向气挡档算能流新掉])")}
+# c/o and c/out are "change out" in work orders.
+_LONE = {
+    "replace": re.compile(
+        r"(?<![转切交变互兑替更])换(?![热向气挡档算能流新掉])|(?<![a-z])c\s?/\s?o(?:ut)?(?![a-z])|\bchange[\s-]?outs?\b|\br\s?&\s?r\b|\b(?:rplc|repl)\b"
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,16 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A sum over the reports asked for, or with `by` a ranking of its groups; `words` say so in the question."""
+    """A sum over the reports asked for, or with `by` a ranking of its groups; `words` say so in the question.
+
+    `single`: the one report with the most of it is asked for, not a sum.
+    """
 
     measure: Measure
     by: By | None
     fewest: bool
     words: tuple[str, ...]
+    single: bool = False
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -55,15 +59,36 @@ _MEASURES = (
         ),
     ),
 )  # fmt: skip
+_JOB = r"(?:work ?orders?|wos?\b|repairs?|jobs?|tickets?|records?|reports?|faults?|failures?|breakdowns?|incidents?|stops?|stoppages?|outages?)"
+_ONE_JOB_ZH = r"(?:一?[次笔单项回]|工单|维修|故障|报修)"
+_SINGLE = (
+    (
+        Measure.COST,
+        _pattern(
+            rf"\b(?:dearest|costliest|priciest|most expensive|most costly|cheapest)\b.{{0,30}}?\b{_JOB}|\bwhat was the (?:dearest|most expensive)\b"
+            rf"|\b{_JOB}.{{0,40}}?\b(?:cost|costs) (?:us )?(?:the )?(?:most|least)\b|\bhighest (?:single )?(?:repair )?cost\b"
+            rf"|(?:最贵|花钱最多|花费最[高多大]|费用最[高多大]|成本最高|单[笔次]最[高贵大])的?.{{0,6}}?{_ONE_JOB_ZH}|{_ONE_JOB_ZH}.{{0,8}}?(?:最贵|花钱最多|花费最[高多]|费用最[高多])"
+        ),
+    ),
+    (
+        Measure.DOWNTIME,
+        _pattern(
+            rf"\blongest\b.{{0,20}}?\b(?:downtime|{_JOB})|\b{_JOB}.{{0,30}}?\b(?:took|lasted) (?:the )?(?:longest|shortest)\b"
+            rf"|停机(?:时间)?最[长久]的?.{{0,4}}?{_ONE_JOB_ZH}|{_ONE_JOB_ZH}.{{0,8}}?停机(?:时间)?最[长久]"
+        ),
+    ),
+)
 _SUPERLATIVE = r"(?:most|highest|longest|worst|largest|biggest|least|fewest|lowest|shortest)"
+_MACHINES = "machine|equipment|asset|unit|line|excavator|digger|truck|vehicle|loader|dozer|crane|forklift|robot|press|lathe|mill|pump|compressor|conveyor"
+_MACHINES_ZH = "机器|设备|机床|机台|产线|挖掘机|挖机|卡车|车辆?|铲车|叉车|机器人|压力机|泵|压缩机"
 _MOST_ZH = r"最(?:多|长|高|大|频繁|容易|少|低|短)"
 _GROUPS: tuple[tuple[By, re.Pattern[str]], ...] = (
     (
         "machine",
         _pattern(
-            rf"\b(?:which|what) (?:of the |of our )?(?:machine|equipment|asset|unit|line)s?\b.{{0,40}}?\b{_SUPERLATIVE}\b"
-            rf"|\b(?:by|per|for each) machine\b|哪一?[台条套](?:机器|设备|机床|机台|产线)?.{{0,18}}?{_MOST_ZH}"
-            rf"|哪个(?:机器|设备|机床|机台|产线).{{0,18}}?{_MOST_ZH}|{_MOST_ZH}的是?(?:哪一?[台条套](?:机器|设备|机床|机台|产线)?"
+            rf"\b(?:which|what) (?:of the |of our )?(?:{_MACHINES})s?\b.{{0,40}}?\b{_SUPERLATIVE}\b"
+            rf"|\b(?:by|per|for each) machine\b|哪一?[台条套辆](?:{_MACHINES_ZH})?.{{0,18}}?{_MOST_ZH}"
+            rf"|哪个(?:{_MACHINES_ZH}).{{0,18}}?{_MOST_ZH}|{_MOST_ZH}的是?(?:哪一?[台条套](?:机器|设备|机床|机台|产线)?"
             r"|(?:机器|设备|机床|机台|产线))|(?:按|每台)(?:机器|设备)"
         ),
     ),
@@ -84,7 +109,7 @@ _FEWEST = _pattern(r"\b(?:least|fewest|lowest|shortest)\b|最(?:少|低|短)")
 _OF_A_MANUAL = _pattern(r"\b(?:parameters?|settings?|setpoints?)\b|参数|设定|设置|功能码")
 _OF_THE_PAST = _pattern(
     r"\b(?:faults?|failures?|fail(?:s|ed)?|br(?:eak|oke)s?|breakdowns?|alarms?|repairs?|repaired|stops?|stopped|stoppages?|reports?|"
-    r"work orders?|trouble|problems?|issues?|incidents?|replaced)\b|故障|报警|维修|报修|停机|坏|出问题|工单|修理|更换"
+    r"work orders?|wos?|trouble|problems?|issues?|incidents?|replaced)\b|故障|报警|维修|报修|停机|坏|出问题|工单|修理|更换"
 )
 
 
@@ -111,6 +136,11 @@ def tally_asked(question: str) -> Tally | None:
     by, grouped = next(
         ((name, found) for name, pattern in _GROUPS if (found := pattern.search(question))), (None, None)
     )
+    if grouped is None:
+        for kind, pattern in _SINGLE:
+            if one := pattern.search(question):
+                fewest = re.search(r"\b(?:cheapest|least|shortest)\b", one[0], re.IGNORECASE) is not None
+                return Tally(kind, None, fewest, (one[0],), single=True)
     if measure is None and (grouped is None or not _OF_THE_PAST.search(question)):
         return None
     if measure is None:

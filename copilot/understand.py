@@ -11,6 +11,7 @@ from functools import cached_property
 from copilot.errors import QuestionError
 from copilot.followup import Resolved, resolve, topic_of
 from copilot.kinds import KindFinder
+from copilot.machine_names import find_machine, squeezed, unknown_designation
 from copilot.period import Period, find_period
 from copilot.protocols import Knowledge, Rewriter
 from copilot.safety import asks_to_defeat
@@ -28,8 +29,6 @@ from indexer.codes import candidates, normal_forms
 from indexer.types import CodeMatch
 
 MAX_CHARACTERS = 2_000
-_PARTS = re.compile(r"[a-z]+|\d+|[\u3400-\u9fff]+")
-_HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 class Understander:
@@ -227,143 +226,26 @@ class Understander:
             return given.strip(), False, mentioned
         if named is None and resolved.other_machine:
             return resolved.other_machine, False, mentioned
+        if named is None and (other := unknown_designation(text, machines)) is not None:
+            return other, False, other
         return named or resolved.machine, True, mentioned
-
-
-_MACHINE_WORD = re.compile(
-    r"(?:\b(?:machine|asset|equipment|unit|line|press|excavator|truck|robot|mill|pump|compressor|crane|model)\s*"
-    r"(?:no\.?|number|#)?\s*|(?:设备|机器|机台|产线|机床|编号)\s*)"
-)
-
-
-def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
-    """(machine as the index spells it, the words that name it), or None when none or several fit equally.
-
-    Case, spaces, hyphens and underscores do not matter. A full name comes before a model designation in it ("HP-200"
-    for "Hydraulic press HP-200") that belongs to one machine only; last come slips of the pen, never in digits.
-    """
-    folded = fold(text)
-    machines = [name for name in machines if _tells(name, folded) or _written_as(name, text)]
-    full = [(name, match) for name in machines if (match := _name_pattern(name).search(folded)) and match[0].strip()]
-    if full:
-        longest = max(len(match[0]) for _, match in full)
-        best = [(name, match[0]) for name, match in full if len(match[0]) == longest]
-        inside = {name for name, _ in full}
-        # Two different machines named in full: a comparison, no filter.
-        if (
-            len({name for name in inside if not any(name != other and fold(name) in fold(other) for other in inside)})
-            > 1
-        ):
-            return None
-        return best[0]
-    aliases: dict[str, set[str]] = {}
-    for name in machines:
-        for alias in _designations(name):
-            aliases.setdefault(alias, set()).add(name)
-    hits = {}
-    for alias, names in aliases.items():
-        match = _name_pattern(alias).search(folded)
-        if match and len(names) == 1:
-            hits[next(iter(names))] = match[0]
-    if len(hits) == 1:
-        return next(iter(hits.items()))
-    return None if hits else _by_initials(text, machines) or _fuzzy(folded, machines)
-
-
-def _by_initials(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
-    owners: dict[str, set[str]] = {}
-    for name in machines:
-        for word in _initials(name):
-            owners.setdefault(word, set()).add(name)
-    written = set(re.findall(r"(?<![A-Za-z0-9])[A-Z]{2,}(?![A-Za-z0-9])", text))
-    hits = {next(iter(names)): fold(word) for word, names in owners.items() if word in written and len(names) == 1}
-    return next(iter(hits.items())) if len(hits) == 1 else None
-
-
-def _tells(name: str, folded: str) -> bool:
-    """Whether a name in a question can only be the machine's: a model name, several words, or behind "machine", "设备".
-
-    Machines may be called "A", and folders "docs" or "config": such a word alone must not narrow the search.
-    """
-    parts = _PARTS.findall(fold(name))
-    if any(part.isdigit() for part in parts) and any(part.isalpha() for part in parts):
-        return True
-    if len(parts) > 1 or (_HAN.search(name) and len(name) > 1):
-        return True
-    return bool(re.search(_MACHINE_WORD.pattern + _name_pattern(name).pattern, folded))
-
-
-def _written_as(name: str, text: str) -> bool:
-    """Whether a text has a lone word that names a machine as only a name is written: "NEETS", "xArm", "the Dobot".
-
-    With one capital at its head it must not open an English sentence, where "Press" and "Config" are words like others.
-    """
-    if not re.fullmatch(r"[A-Za-z]{2,}", name) or not any(map(str.isupper, name)):
-        return False
-    found = re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", text)
-    if found is None:
-        return False
-    if any(map(str.isupper, name[1:])) or _HAN.search(text):
-        return True
-    return bool(text[: found.start()].strip()) and not re.search(r"[.!?:;。！？：；]\s*$", text[: found.start()])
-
-
-def _name_pattern(name: str) -> re.Pattern[str]:
-    parts = _PARTS.findall(fold(name))
-    if not parts:
-        return re.compile(r"(?!)")
-    body = r"[\s\-‐‑–_/.#]*".join(re.escape(part) for part in parts)
-    before = "" if _HAN.match(parts[0]) else r"(?<![a-z0-9])"
-    after = "" if _HAN.match(parts[-1]) else r"(?![a-z0-9])"
-    return re.compile(before + body + after)
-
-
-def _designations(name: str) -> set[str]:
-    """The words of a name that hold letters and digits: model names, which people use alone; "57D" of "SERVO57D", too."""
-    words = re.findall(r"[a-z0-9]+(?:[-_./][a-z0-9]+)*", fold(name))
-    joined = [word for word in words if re.search(r"\d", word) and re.search(r"[a-z]", word) and len(word) >= 3]
-    ends = {found[0] for word in words if (found := re.search(r"(?<=[a-z])\d{2,}[a-z]{1,2}$", word))}
-    return ends | (set(joined) if len(words) > 1 or len(joined) != 1 or _HAN.search(name) else set())
-
-
-def _initials(name: str) -> set[str]:
-    """The words of a name in capitals, without digits: "HY" of "HY-inverter"; they count only where written so."""
-    return {word for word in re.findall(r"[A-Za-z0-9]+", name) if re.fullmatch(r"[A-Z]{2,}", word) and word != name}
-
-
-def _fuzzy(folded: str, machines: Sequence[str]) -> tuple[str, str] | None:
-    from rapidfuzz import fuzz
-
-    words = re.findall(r"[a-z0-9][a-z0-9\-_/.]*[a-z0-9]|[a-z0-9]", folded)
-    best: list[tuple[float, str, str]] = []
-    for name in machines:
-        wanted = "".join(_PARTS.findall(fold(name)))
-        count = len(fold(name).split())
-        if len(wanted) < 5 or _HAN.search(wanted):
-            continue
-        for size in {count, count + 1}:
-            for start in range(len(words) - size + 1):
-                phrase = " ".join(words[start : start + size])
-                squeezed = re.sub(r"[^a-z0-9]", "", phrase)
-                if re.findall(r"\d+", squeezed) == re.findall(r"\d+", wanted):
-                    best.append((fuzz.ratio(squeezed, wanted), name, phrase))
-    best = sorted((entry for entry in best if entry[0] >= 88.0), reverse=True)
-    if not best or any(entry[0] == best[0][0] and entry[1] != best[0][1] for entry in best):
-        return None
-    return best[0][1], best[0][2]
 
 
 def _unknown_codes(text: str, matched: set[str], machines: Sequence[str]) -> tuple[str, ...]:
     """Written codes that look like codes whatever the registry holds, but are in none of its matches."""
-    names = " ".join("".join(_PARTS.findall(fold(name))) for name in machines)
+    names = " ".join(squeezed(name) for name in machines)
     keys = {key for written in matched for level in normal_forms(written).keys for key in level}
     out = []
     for candidate in candidates(text):
-        squeezed = "".join(_PARTS.findall(fold(candidate.written)))
         known = candidate.written in matched or any(
             key in keys for level in normal_forms(candidate.written).keys[:3] for key in level
         )
-        if candidate.strong and not known and squeezed not in names and re.search(r"\d", candidate.written):
+        if (
+            candidate.strong
+            and not known
+            and squeezed(candidate.written) not in names
+            and re.search(r"\d", candidate.written)
+        ):
             out.append(candidate.written)
     return tuple(dict.fromkeys(out))
 

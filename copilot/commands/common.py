@@ -147,7 +147,7 @@ def known_machine(given: str | None, machines: Sequence[str]) -> str | None:
         return None
     if not given.strip():
         raise UsageError("--machine is empty; name a machine")
-    from copilot.understand import find_machine
+    from copilot.machine_names import find_machine
 
     if given.strip() in machines:
         return given.strip()

@@ -74,7 +74,7 @@ def retrieval(settings: Settings, file: Path, k: int, options: Options) -> int:
     found: list[tuple[GoldQuestion, Sequence[Hit]]] = []
     embedder = assemble.make_reading_embedder(settings)
     with assemble.open_index(settings, embedder) as index:
-        from copilot.understand import find_machine
+        from copilot.machine_names import find_machine
 
         retriever = assemble.make_search(settings, index, embedder)
 

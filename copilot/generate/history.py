@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from copilot.generate.quoting import Quoter, report_piece
+from copilot.generate.records import Spoken, spoken_of, told_in
 from copilot.generate.who import asks_who, person_in
 from copilot.period import Period
 from copilot.protocols import Knowledge
 from copilot.scoring import GENERIC, Candidate, is_about_the_past
-from copilot.synonyms import actions_in, said_otherwise, words_in
-from copilot.tally import Measure, Tally, tally_asked
+from copilot.tally import Measure, Tally, beside_tally, tally_asked
 from copilot.types import Piece, Understanding
 from copilot.wording import say
-from indexer.analysis import fold, tokens
+from indexer.analysis import fold, is_chinese, tokens
 from indexer.fault_reports.table import By, FaultReportTable, StoredReport
 from indexer.types import Chunk, ChunkKind, Hit
 
 MAX_REPORTS = 3
 _RANKED = 5
-_MOST_COMPARED = 3_000  # records that are compared with the question one by one; a tenth of a second
+_FILLED = (
+    0.5  # share of the records that speak of a component which must have it in their column, if it shall limit them
+)
+_LOOKED_AT = 5_000
+_AS_MUCH = 0.9  # of what the best record says of a question
 _MOST = re.compile(
     r"\bmost (?:often|frequent|frequently|common)|\bpareto\b|\btop\b.{0,20}\b(?:faults?|failures?|errors?|"
     r"alarms?)\b|最常见|最多|最频繁|排名"
@@ -65,11 +69,16 @@ def answer_history(
     limits = _limits(understanding, table)
     tally = tally_asked(understanding.text)
     records = _records(table, limits) if limits.named or tally else []
+    limits, records = _widened(understanding, limits, records, table)
     text = understanding.text.casefold()
-    matching = _matching(understanding, limits, records)
+    asked = beside_tally(understanding.text, tally) if tally else understanding.text
+    spoken = spoken_of(asked, _topics(understanding, limits, asked), understanding.others, records)
     if records or (limits.named and table.total()):
-        yield quoter.frame(_counted(understanding, limits, records, matching, table, tally))
-    if tally and tally.by and (line := _ranking(understanding, tally, tally.by, records)):
+        yield quoter.frame(_counted(understanding, limits, records, spoken, table, tally))
+    if tally and tally.single:
+        yield from _outstanding(understanding, tally, spoken.whole or records, knowledge, quoter)
+        return
+    if tally and tally.by and (line := _ranking(understanding, tally, tally.by, spoken.whole or records)):
         yield quoter.frame(line)
     elif records and _MOST.search(text) and not limits.machines:
         yield from _pareto(understanding, table, limits, quoter)
@@ -82,7 +91,7 @@ def answer_history(
         yield quoter.frame(line)
     if limits.named and not records:
         return
-    shown = _chunks(understanding, candidates, records, matching, knowledge, limits)
+    shown = _chunks(understanding, candidates, records, spoken, knowledge, limits)
     if asks_who(text) and (line := _people(understanding, shown, records)):
         yield quoter.frame(line)
     for chunk in shown:
@@ -128,42 +137,48 @@ def _code(understanding: Understanding, table: FaultReportTable) -> str | None:
         if match.entry.definition or table.records(machine=understanding.about, code=match.entry.code, limit=1):
             return match.entry.code
     written = next(iter(understanding.unknown_codes), "") if not understanding.codes else ""
-    newest = table.records(machine=understanding.about, limit=_MOST_COMPARED) if written else []
+    newest = table.records(machine=understanding.about, limit=3_000) if written else []
     told = (record.report for record in newest)
     named = any(fold(written) in fold(f"{one.component} {one.symptom} {one.cause} {one.action}") for one in told)
     return written if written and not named else None
 
 
-def _topics(understanding: Understanding, limits: _Filter) -> list[str]:
+def _widened(
+    understanding: Understanding, limits: _Filter, records: list[StoredReport], table: FaultReportTable
+) -> tuple[_Filter, list[StoredReport]]:
+    """The limits without a component or failure mode that few of the records which speak of it have in their column.
+
+    Not every export fills its columns: of 24 records that speak of the slew gearbox one may have "Slew" as its component.
+    """
+    without = {
+        "component": replace(limits, component=None),
+        "failure_mode": replace(limits, failure_mode=None),
+    }
+    for name, wider in without.items():
+        value = getattr(limits, name)
+        if value is None or not wider.named:
+            continue
+        others = _records(table, wider)
+        wanted = set(tokens(value))
+        if len(records) < _FILLED * sum(wanted <= set(tokens(told_in(one.report))) for one in others[:_LOOKED_AT]):
+            return wider, others
+    return limits, records
+
+
+def _topics(understanding: Understanding, limits: _Filter, asked: str) -> list[str]:
     """The terms of a question that neither limit the records nor only say that something is past."""
     names = " ".join(filter(None, (limits.machine, limits.code, limits.component, limits.failure_mode)))
-    said, words = fold(names), set(tokens(names))
+    words = set(tokens(names))
+    still = set(tokens(asked))
     return [
         term
         for term in understanding.terms
-        if term not in said
+        if term in still
         and term not in words
         and not term.isdigit()
         and not is_about_the_past(term)
         and term not in GENERIC
     ]
-
-
-def _matching(understanding: Understanding, limits: _Filter, records: Sequence[StoredReport]) -> Sequence[StoredReport]:
-    """The records that speak of every topic of the question, in its words or others; newest first. Empty where all or none do."""
-    topics = set(_topics(understanding, limits))
-    lone = {term for term in topics if len(term) == 1}
-    topics -= lone  # a single Chinese character says little
-    topics = {term for term in topics if not actions_in(term)} or topics  # "new load cell" says replaced, too
-    if not topics or not 2 <= len(records) <= _MOST_COMPARED:
-        return ()
-    found = []
-    for record in records:
-        report = record.report
-        told = words_in(" ".join(filter(None, (report.component, report.symptom, report.cause, report.action))))
-        if topics <= told | said_otherwise(understanding.others, told):
-            found.append(record)
-    return found if len(found) < len(records) else ()
 
 
 def _people(understanding: Understanding, shown: Sequence[Chunk], records: Sequence[StoredReport]) -> str:
@@ -212,7 +227,7 @@ def _counted(
     understanding: Understanding,
     limits: _Filter,
     records: Sequence[StoredReport],
-    matching: Sequence[StoredReport],
+    spoken: Spoken,
     table: FaultReportTable,
     tally: Tally | None,
 ) -> str:
@@ -236,21 +251,47 @@ def _counted(
     line = say(language, "report" if len(records) == 1 else "reports", count=len(records), subject=subject)
     if records[0].report.date:
         line += say(language, "last_on", date=records[0].report.date)
-    stated = [value for record in records if tally and (value := _measured(tally.measure, record)) is not None]
+    matching = spoken.whole
+    if tally and tally.single:
+        return line + say(language, "stop")
+    summed = matching or records
+    if matching:
+        line += say(language, "matching", count=len(matching))
+        if matching[0].report.date and not tally:
+            line += say(language, "that_last_on", date=matching[0].report.date)
+    stated = [value for record in summed if tally and (value := _measured(tally.measure, record)) is not None]
     if tally and stated and tally.measure in (Measure.DOWNTIME, Measure.COST):
         line += say(language, tally.measure.value, sum=_short(sum(stated)))
-        if len(stated) < len(records):
+        if len(stated) < len(summed):
             line += say(language, "stated", count=len(stated))
-    if matching and tally is None:
-        line += say(language, "matching", count=len(matching))
-        if matching[0].report.date:
-            line += say(language, "that_last_on", date=matching[0].report.date)
     return line + say(language, "stop")
 
 
 def _measured(measure: Measure, record: StoredReport) -> float | None:
     report = record.report
     return {Measure.DOWNTIME: report.downtime_hours, Measure.COST: report.cost}.get(measure, 1.0)
+
+
+def _outstanding(
+    understanding: Understanding,
+    tally: Tally,
+    records: Sequence[StoredReport],
+    knowledge: Knowledge,
+    quoter: Quoter,
+) -> Iterator[Piece]:
+    """The one record with the most of what is asked, or the least, and those behind it, best first."""
+    valued = [(value, one) for one in records if (value := _measured(tally.measure, one)) is not None]
+    valued.sort(key=lambda pair: pair[0] if tally.fewest else -pair[0])
+    if not valued:
+        yield quoter.frame(say(understanding.language, f"no_{tally.measure.value}"))
+        return
+    value, first = valued[0]
+    name = "least" if tally.fewest else "highest"
+    yield quoter.frame(
+        say(understanding.language, f"{name}_{tally.measure.value}", value=_short(value), date=first.report.date or "–")
+    )
+    for chunk in _known([one.chunk_id for _, one in valued], knowledge):
+        yield report_piece(chunk, quoter)
 
 
 def _ranking(understanding: Understanding, tally: Tally, by: By, records: Sequence[StoredReport]) -> str:
@@ -305,7 +346,7 @@ def _chunks(
     understanding: Understanding,
     candidates: Sequence[Candidate],
     records: Sequence[StoredReport],
-    matching: Sequence[StoredReport],
+    spoken: Spoken,
     knowledge: Knowledge,
     limits: _Filter,
 ) -> list[Chunk]:
@@ -321,19 +362,38 @@ def _chunks(
         if chunk.kind is ChunkKind.FAULT_REPORT and (not limits.named or chunk.id in allowed):
             best[chunk.id] = best.get(chunk.id, 0.0) + candidate.overlap
             chunks[chunk.id] = chunk
-    topics = _topics(understanding, limits)
+    topics = _topics(understanding, limits, understanding.text)
     last = bool(_LAST.search(understanding.text))
     newest = _known(list(allowed), knowledge)
     if limits.named and (not topics or (last and limits.code)):
         return newest
-    if matching and last:
-        return _known([record.chunk_id for record in matching], knowledge)
+    if near := _nearest(understanding, spoken, best, last):
+        return _known([record.chunk_id for record in near], knowledge)
     top = max(best.values(), default=0.0)
     found = [chunks[chunk_id] for chunk_id, score in best.items() if top and score >= 0.5 * top]
     order = {chunk_id: place for place, chunk_id in enumerate(allowed)}  # newest first
     found.sort(key=lambda chunk: order.get(chunk.id, len(order)) if last else -best[chunk.id])
     found.extend(chunk for chunk in newest if chunk not in found)
     return found[:MAX_REPORTS]
+
+
+def _nearest(
+    understanding: Understanding, spoken: Spoken, found: Mapping[str, float], last: bool
+) -> Sequence[StoredReport]:
+    """The records that speak of what is asked, the newest first where the last time is asked for, else the best.
+
+    Across languages the words alone say little: there the place that search gave a record counts as much.
+    """
+    if spoken.whole and last:
+        return spoken.whole
+    top = max(found.values(), default=0.0) or 1.0
+    scored = list(spoken.shares)
+    if scored and is_chinese(understanding.text) != is_chinese(told_in(scored[0][1].report)):
+        scored = sorted(
+            ((share + found.get(one.chunk_id, 0.0) / top, one) for share, one in scored), key=lambda pair: -pair[0]
+        )
+    near = [one for score, one in scored if score >= _AS_MUCH * scored[0][0]]
+    return sorted(near, key=lambda one: one.report.date or "", reverse=True) if last else near
 
 
 def _known(chunk_ids: Sequence[str], knowledge: Knowledge) -> list[Chunk]:

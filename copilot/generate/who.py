@@ -1,4 +1,4 @@
-"""Who did a repair: the column of an export that names people, where it has one. Pure functions."""
+"""Who did a repair: the column of an export that names people, where it has one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from indexer.chinese import both_scripts
+from indexer.fault_reports.table import FaultReportTable
 
 _ASKED = re.compile(
     both_scripts(
@@ -23,6 +24,8 @@ _COLUMNS = tuple(
         r"\bassigned\b|\bassignee\b|\bworker\b|\bemployee\b|\bengineer\b|\bresponsible\b|\bowner\b|负责人|责任人|工程师|班组",
     )
 )
+
+_LOOKED_AT = 500
 
 
 def asks_who(question: str) -> bool:
@@ -45,3 +48,9 @@ def person_in(extra: Mapping[str, str]) -> tuple[str, str] | None:
             if value.strip() and pattern.search(column):
                 return column, value.strip()
     return None
+
+
+def names_people(table: FaultReportTable, machine: str | None) -> bool:
+    """Whether any of the newest records, of one machine or of all, says who did the work."""
+    newest = table.records(machine=machine, limit=_LOOKED_AT)
+    return any(person_in(record.report.extra) is not None for record in newest)

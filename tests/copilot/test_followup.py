@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from copilot.followup import resolve, topic_of
+from copilot.machine_names import find_machine
 from copilot.types import Turn
-from copilot.understand import find_machine
 
 MACHINES = ["HP-200", "HP-300", "VM-5"]
 

@@ -15,6 +15,12 @@ TODAY = date(2026, 5, 14)  # a Thursday
     ("question", "since", "until"),
     [
         ("How often did it stop last year?", "2025-01-01", "2025-12-31"),
+        ("hose leaking in may 08", "2008-05-01", "2008-05-31"),  # a day has no nought
+        ("faults in May '98", "1998-05-01", "1998-05-31"),
+        ("engine changed on 10 sept 2007", "2007-09-10", "2007-09-10"),
+        ("the repair of the 3rd of March 2009", "2009-03-03", "2009-03-03"),
+        ("06年5月3号换油管", "2006-05-03", "2006-05-03"),
+        ("08年换了几次", "2008-01-01", "2008-12-31"),
         ("faults of this year", "2026-01-01", "2026-12-31"),
         ("what broke last month", "2026-04-01", "2026-04-30"),
         ("what broke last week", "2026-05-04", "2026-05-10"),
@@ -56,6 +62,9 @@ def test_periods(question, since, until):
     "question",
     [
         "may I open the door",
+        "用了10年",
+        "may 8",
+        "the 5 may be wrong",
         "What did we do last time?",
         "machine HX-2000",
         "the last repair",

@@ -38,6 +38,11 @@ def ask(tmp_path_factory):
         ("Which machine had the fewest faults?", "Fault reports by machine: FL-2 (2), TC-8 (3)."),
         ("Which component of TC-8 fails most often?", "Fault reports by component: chuck (2), turret (1)."),
         ("How long was TC-8 down in 2024?", "6.5 h of downtime in total"),
+        ("What was the most expensive repair?", "The highest cost: 900 (2023-06-09)."),
+        ("the cheapest repair of TC-8", "The lowest cost: 30 (2024-06-07)."),
+        ("longest stoppage of TC-8", "The longest downtime: 4 h (2024-03-04)."),
+        ("最贵的一次维修花了多少", "最高费用：900（2023-06-09）。"),
+        ("how much did the chuck repairs cost in total", "cost 150.5 in total"),
         ("MTBF of TC-8", "Mean time between reports"),
         ("TC-8在2024年总停机时间是多少", "累计停机 6.5 小时（其中 2 条写明）"),
         ("TC-8 2024年停机多久", "累计停机 6.5 小时"),
@@ -52,6 +57,12 @@ def test_what_is_counted(ask, question, line):
     assert answer.status is AnswerStatus.ANSWERED
     assert line in answer.text
     assert answer.citations  # the reports it rests on
+
+
+def test_nobody_is_named_where_no_column_says_who(ask):
+    answer = ask("who fixed the chuck of TC-8 last time?")
+    assert answer.status is AnswerStatus.NO_EVIDENCE
+    assert "The fault reports do not say who did the work." in answer.text
 
 
 def test_years_and_machines_without_reports_are_said_to_have_none(ask):
@@ -79,3 +90,19 @@ def test_the_measure_of_a_ranking():
     assert tally_asked("which machine broke down most").measure is Measure.REPORTS
     assert tally_asked("哪台设备停机时间最长").measure is Measure.DOWNTIME
     assert tally_asked("which part was the most expensive to repair").measure is Measure.COST
+
+
+@pytest.mark.parametrize(
+    ("question", "measure", "fewest"),
+    [
+        ("whats the single dearest work order ever on B", Measure.COST, False),
+        ("which repair cost the most?", Measure.COST, False),
+        ("the cheapest repair of the press", Measure.COST, True),
+        ("HP-200停机最长的一次是哪次", Measure.DOWNTIME, False),
+        ("最贵的一次维修花了多少", Measure.COST, False),
+    ],
+)
+def test_the_one_report_with_the_most(question, measure, fewest):
+    found = tally_asked(question)
+    assert found is not None and found.single
+    assert (found.measure, found.by, found.fewest) == (measure, None, fewest)

@@ -4,8 +4,9 @@ import pytest
 from fakes_knowledge import FakeKnowledge
 
 from copilot.errors import QuestionError
+from copilot.machine_names import find_machine
 from copilot.types import Question
-from copilot.understand import Understander, find_machine
+from copilot.understand import Understander
 from finetune.router import SeedRouter, load_routes
 from finetune.types import AnswerForm, RouteDecision
 

@@ -6,8 +6,8 @@ import pytest
 from small_plant import asked
 
 from copilot.generate.who import asks_who, person_in
+from copilot.machine_names import find_machine
 from copilot.types import AnswerStatus, Question
-from copilot.understand import find_machine
 from copilot.units import names_of, units_asked
 
 PRESS = """# Press HP-200

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from copilot.machine_names import find_machine, unknown_designation
+
+LETTERED = ["A", "B", "C", "Conveyor"]
+
+
+@pytest.mark.parametrize(
+    ("text", "machine", "words"),
+    [
+        ("when was excavator A greased?", "A", "excavator a"),
+        ("B号挖机座椅换过几次", "B", "b号挖机"),
+        ("C机06年换油管", "C", "c机"),
+        ("what about the horn on B?", "B", "b"),
+        ("A short circuit", None, None),  # an article
+        ("grade C bolts", None, None),
+    ],
+)
+def test_a_lettered_machine_is_found_by_what_stands_beside_its_letter(text, machine, words):
+    assert find_machine(text, LETTERED) == (None if machine is None else (machine, words))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("hoses on excavator G", "excavator G"),
+        ("G号挖机发动机", "G号挖机"),
+        ("hoses on excavator B", None),
+        ("pump P is loud", None),  # a part
+        ("error G on the press", None),
+    ],
+)
+def test_a_letter_that_no_machine_has_is_another_machine(text, named):
+    assert unknown_designation(text, LETTERED) == named
+    assert unknown_designation(text, ["HP-200", "A"]) is None  # one lettered machine says nothing of others
