@@ -38,7 +38,11 @@ STOP_WORDS = frozenset(
     "a an the is are was were be been being do does did done am i me my we us our you your he she it its they them "
     "their this that these those there here what which who whom whose when where why how can could may might must "
     "shall should will would have has had having of to in on at by for from with about into onto as and or but if so "
-    "than then too very just please tell explain any some such not no s t ll re ve d".split()
+    "than then too very just please tell explain any some such not no s t ll re ve d "
+    # As they are typed on a telephone: without the apostrophe, or short.
+    "doesnt dont didnt isnt arent wasnt werent wont cant cannot couldnt shouldnt wouldnt havent hasnt hadnt aint "
+    "whats hows wheres whos thats theres im ive youre theyre gonna kinda pls plz ok okay hey hi thx thanks btw acc "
+    "seem seems really actually still again gets got keeps somebody someone anybody anyone don doesn didn isn wasn won".split()
 )
 STOP_BIGRAMS = frozenset(
     "什么 怎么 如何 怎样 为什 么办 是什 请问 哪些 哪个 哪里 多少 是否 可以 能否 吗 呢 的 了 是 么样 怎办 一下 应该 应如 "

@@ -126,7 +126,8 @@ def may_match(question: Normal, entry: Normal, level: int, context: str) -> bool
             return False  # "E-230" is no row of a parameter table
         return entry.family == "" and bool(_FAMILY_CONTEXT[question.family].search(context))
     if level == 4:
-        return question.family == ""
+        # "error 19" is neither G19 nor parameter P19, whatever these are, unless they stand among faults or settings.
+        return question.family == "" and (entry.family is not None or bool(_FAULTS_OR_SETTINGS.search(context)))
     return question.hexadecimal != entry.hexadecimal and None not in (question.family, entry.family)
 
 
@@ -170,6 +171,13 @@ CODE_CONTEXT = re.compile(
 )
 _FAULT_CONTEXT = re.compile(
     both_scripts(r"code|alarm|error|fault|warning|message|代码|报警|故障|错误|警告"), re.IGNORECASE
+)
+_FAULTS_OR_SETTINGS = re.compile(
+    both_scripts(
+        r"alarm|error|fault|fail|warning|messages?\b|trip|event|diagnos|trouble|causes?\b|remed|correct|countermeasure|solution|"
+        r"parameter|setting|function code|报警|警报|告警|故障|错误|警告|原因|对策|处理|措施|排除|异常|参数|设定|设置|功能码"
+    ),
+    re.IGNORECASE,
 )
 _LETTER_DIGIT = re.compile(
     r"(?:0x[0-9a-f]{1,8}|[$#]\d{1,5}|[a-z]{1,8}[-_.:/ ]?(?:[a-z]{1,4}[-_.:/ ]?)?\d[a-z0-9]*(?:[-_./ ]?[a-z0-9]+){0,4}"

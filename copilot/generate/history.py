@@ -26,7 +26,7 @@ _FILLED = (
     0.5  # share of the records that speak of a component which must have it in their column, if it shall limit them
 )
 _LOOKED_AT = 5_000
-_AS_MUCH = 0.9  # of what the best record says of a question
+_AS_MUCH, _ABOUT_AS_MUCH = 0.9, 0.7  # of what the best record says of a question; the second across languages
 _MOST = re.compile(
     r"\bmost (?:often|frequent|frequently|common)|\bpareto\b|\btop\b.{0,20}\b(?:faults?|failures?|errors?|"
     r"alarms?)\b|最常见|最多|最频繁|排名"
@@ -387,12 +387,13 @@ def _nearest(
     if spoken.whole and last:
         return spoken.whole
     top = max(found.values(), default=0.0) or 1.0
-    scored = list(spoken.shares)
+    scored, enough = list(spoken.shares), _AS_MUCH
     if scored and is_chinese(understanding.text) != is_chinese(told_in(scored[0][1].report)):
         scored = sorted(
             ((share + found.get(one.chunk_id, 0.0) / top, one) for share, one in scored), key=lambda pair: -pair[0]
         )
-    near = [one for score, one in scored if score >= _AS_MUCH * scored[0][0]]
+        enough = _ABOUT_AS_MUCH
+    near = [one for score, one in scored if score >= enough * scored[0][0]]
     return sorted(near, key=lambda one: one.report.date or "", reverse=True) if last else near
 
 

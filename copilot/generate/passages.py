@@ -15,6 +15,7 @@ from copilot.generate.eligible import (
     of_the_kind_asked,
     saying_when,
 )
+from copilot.generate.fault_table import also_listed
 from copilot.generate.quoting import Quoter, plain, report_piece
 from copilot.parameters import are_entries, title_at
 from copilot.protocols import Knowledge
@@ -112,6 +113,8 @@ def answer_passages(
             units = _in_context(understanding, chunk, mine)
             alone = form in _TERSE or _stand_alone(chunk, units)
             yield from quoter.units(chunk, units if alone else _readable(chunk, units))
+            if chunk is chosen[0].chunk:
+                yield from also_listed(understanding, chunk, knowledge, quoter)
 
 
 def _told_beside(best: Candidate, candidates: Sequence[Candidate]) -> list[Candidate]:
