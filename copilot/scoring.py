@@ -22,6 +22,7 @@ from copilot.types import Understanding
 from copilot.units import asks_for_value, dimensions_asked, has_number, names_of, quantities, states_interval
 from finetune.types import AnswerForm
 from indexer.analysis import question_tokens, tokens
+from indexer.chinese import both_scripts
 from indexer.protocols import Embedder
 from indexer.types import Chunk, ChunkKind, Hit
 
@@ -61,6 +62,17 @@ _ASKS_CODE = re.compile(
     r"\b(?:which|what) (?:\w+ )?(?:parameters?|settings?|function codes?|menu items?|codes?|registers?)\b|"
     r"哪个(?:参数|功能码|代码)|(?:参数|功能码|代码)(?:是|号是)?(?:哪|什么|多少)|什么参数|哪一?个?参数",
     re.IGNORECASE,
+)
+_ASKS_COMMAND = re.compile(
+    both_scripts(
+        r"\b(?:which|what)(?:['’]?s| is| are)? (?:the )?(?:\w+ ){0,2}?(?:commands?|g-?codes?|m-?codes?|macros?|instructions? to send)\b|\bcommands? (?:for|to|that)\b|"
+        r"(?:哪一?|什么|啥)(?:[条个种]|样的)?(?:[GMgm]代?码|指令|命令|宏)|(?:发|用|输入|敲)(?:什么|哪[条个]|啥)(?:指令|命令|代码)?(?:$|[?？来去能可])|(?:指令|命令)(?:是|叫)?(?:什么|哪)"
+    ),
+    re.IGNORECASE,
+)
+# What is typed or sent: G28, M420 S1, SET_SKEW CLEAR=1, $32=1, "git pull".
+_COMMAND = re.compile(
+    r"(?<![\w$.-])(?:[GMT]\d{1,4}(?:\.\d)?(?![\w.])|[A-Z][A-Z0-9]*_[A-Z0-9_]+|\$[A-Za-z0-9#]+(?:=\S+)?|(?:sudo|git|pip3?|apt|apt-get|systemctl|make|cd|ls) [\w./~-]+)"
 )
 _CODE_CELL = re.compile(
     r"[A-Za-z]{1,4}\s?\d{0,3}(?:\s?[-_.]\s?\d{1,4}){1,2}|[A-Za-z]{1,4}\d{1,5}|[$#]\d{1,5}|0x[0-9A-Fa-f]+"
@@ -108,6 +120,20 @@ class Candidate:
     @property
     def chunk(self) -> Chunk:
         return self.hit.chunk
+
+
+def asks_for_command(question: str) -> bool:
+    """Whether a question wants what is to be typed or sent.
+
+    >>> asks_for_command("which g-code turns the fan on"), asks_for_command("查看状态用什么命令"), asks_for_command("which fan is loud")
+    (True, True, False)
+    """
+    return bool(_ASKS_COMMAND.search(question))
+
+
+def names_command(candidate: Candidate) -> bool:
+    """Whether a unit has something that is typed or sent."""
+    return bool(_COMMAND.search(candidate.unit.text))
 
 
 def wants_value(understanding: Understanding) -> bool:
@@ -170,6 +196,7 @@ class UnitScorer:
         self._dimensions = dimensions_asked(understanding.text)
         form = understanding.form
         self._wants_code = bool(_ASKS_CODE.search(understanding.text))
+        self._wants_command = asks_for_command(understanding.text)
         self._records: dict[str, list[Cell]] = {}
         self._actions = actions_in(understanding.text)
         self._thing = thing_asked(understanding.text)
@@ -271,6 +298,8 @@ class UnitScorer:
             bonus += _COUNTED * count_in(text, cells)
         if self._wants_code and any(_CODE_CELL.fullmatch(cell.text.strip()) for cell in cells):
             bonus += 0.3
+        if self._wants_command and names_command(candidate):
+            bonus += _NAMES_THING
         helps = any(_HELPS.search(cell.label) for cell in cells)
         if self._understanding.form in _OF_FAULT_ROWS and helps:
             bonus += _OF_FAULT_ROWS[self._understanding.form]

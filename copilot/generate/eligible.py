@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from copilot.parts_glossary import head_word, parts_named
-from copilot.scoring import Candidate
+from copilot.scoring import Candidate, asks_for_command, names_command
 from copilot.synonyms import said_otherwise, words_in
 from copilot.table_rows import row_at
 from copilot.table_values import Cell
@@ -167,6 +167,14 @@ def saying_when(candidates: Sequence[Candidate]) -> list[Candidate]:
     if not any(map(says, near)):
         return []
     return [one for one in candidates if says(one) or row_at(one.chunk, one.unit.start) is None]
+
+
+def naming_the_command(understanding: Understanding, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Where a command is asked for, of the good candidates those that have one, if any does."""
+    if not candidates or not asks_for_command(understanding.text):
+        return list(candidates)
+    near = [one for one in candidates if one.score >= _GOOD * candidates[0].score and names_command(one)]
+    return near or list(candidates)
 
 
 def is_due(candidate: Candidate, *, brief: bool = True) -> bool:

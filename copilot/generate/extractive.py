@@ -14,7 +14,7 @@ from copilot.generate.procedures import answer_procedure
 from copilot.generate.quoting import Quoter, report_piece
 from copilot.parameters import title_at
 from copilot.protocols import Knowledge, Rarity
-from copilot.scoring import GENERIC, Candidate, UnitScorer
+from copilot.scoring import GENERIC, HISTORY_WORDS, Candidate, UnitScorer
 from copilot.sentences import UnitKind
 from copilot.synonyms import said_otherwise, words_in
 from copilot.table_rows import is_setting, rows_of
@@ -32,6 +32,8 @@ _HOW = re.compile(
     re.IGNORECASE,
 )
 
+_IN_PASSING = 2  # words of a question beyond its code, from which it may speak of the code in passing
+_MOST_OF_IT = 0.5  # share of them that a passage must hold to go before the code's definition
 _LEADING = 5  # candidates among which a parameter is looked for
 # What is done to any parameter.
 _SETTING = frozenset("set chang adjust modifi configur alter 设置 设定 修改 更改 调整 调节 改变".split())
@@ -82,6 +84,9 @@ class ExtractiveGenerator:
     def _pieces(self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter) -> Iterator[Piece]:
         form = understanding.form
         if definitions(understanding) and form is not AnswerForm.HISTORY and self._have_the_unit(understanding):
+            if beside := self._in_passing(understanding, evidence):
+                yield from answer_passages(understanding, beside, quoter, self._knowledge)
+                return
             found = False
             for piece in answer_codes(understanding, self._knowledge, quoter):
                 found = True
@@ -102,6 +107,28 @@ class ExtractiveGenerator:
         if not found:
             candidates = [candidate for candidate in candidates if candidate.overlap > 0 or self._embedder is not None]
             yield from answer_passages(understanding, candidates, quoter, self._knowledge)
+
+    def _in_passing(self, understanding: Understanding, evidence: Sequence[Hit]) -> list[Candidate]:
+        """What speaks of a code and of far more of the question than the code's definitions do: "bed levelling is off after G28"."""
+        codes = {token for match in understanding.codes for token in question_tokens(match.written)}
+        more = {
+            term
+            for term in understanding.terms
+            if term not in codes and term not in GENERIC and term not in HISTORY_WORDS and len(term) > 1
+        }
+        if len(more) < _IN_PASSING:
+            return []
+        chunks = [self._knowledge.chunk(match.entry.chunk_id) for match in understanding.codes if match.entry.definition]
+        said = words_in(" ".join(" ".join((*chunk.heading, chunk.text)) for chunk in chunks if chunk))
+        defined = len(more & (said | said_otherwise(understanding.others, said)))
+        numbers = {token for token in codes if any(map(str.isdigit, token))}
+        found = [
+            one
+            for one in self._candidates(understanding, evidence)
+            if numbers & set(tokens(f"{one.unit.text} {one.chunk.heading[-1] if one.chunk.heading else ''}"))
+            and len(more & one.met) >= max(_IN_PASSING, defined + _IN_PASSING, _MOST_OF_IT * len(more))
+        ]
+        return found if found and found[0].chunk.kind is not ChunkKind.FAULT_REPORT else []
 
     def _said_of_the_code(
         self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter

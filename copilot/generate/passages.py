@@ -11,6 +11,7 @@ from copilot.generate.eligible import (
     is_due,
     may_tell_how,
     meeting_most,
+    naming_the_command,
     naming_the_thing,
     of_the_kind_asked,
     saying_when,
@@ -86,6 +87,7 @@ def answer_passages(
         candidates = meeting_most(of_the_kind_asked(understanding, naming_the_thing(understanding, candidates)), share)
     if asks_for_interval(understanding.text):
         candidates = saying_when(candidates)
+    candidates = naming_the_command(understanding, candidates)
     chosen = _choose(candidates, limit, share, _SEVERAL_CHUNKS if form in _TERSE else _CHUNKS)
     if form in (AnswerForm.STEPS, AnswerForm.CAUSES, AnswerForm.INTERVALS) and chosen:
         beside = _told_beside(chosen[0], candidates)
