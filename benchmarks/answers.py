@@ -335,6 +335,7 @@ def citations(copilots: Copilots, names: Sequence[str], save: bool) -> None:
             "asked: 98 %",
         ],
     )  # fmt: skip
+    pooled: list[tuple[bool, bool]] = []
     for name in [
         name for name in names if name not in WORKSHOP
     ]:  # tables of codes as JSON have no page to look them up on
@@ -344,6 +345,7 @@ def citations(copilots: Copilots, names: Sequence[str], save: bool) -> None:
             folder = asking.set.folder()
         checked = [(c, found_again(c, folder)) for answer in asking.answers for c in answer.citations]
         looked = [result for _, result in checked if result is not None]
+        pooled += looked
         bare = [(q, unsupported_numbers(a)) for q, a in zip(asking.set.questions, asking.answers, strict=True)]
         lacking = [(q.id, numbers) for q, numbers in bare if numbers]
         table.add(
@@ -364,6 +366,10 @@ def citations(copilots: Copilots, names: Sequence[str], save: bool) -> None:
                         "whole, parts": result,
                     }
                     file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    table.add(
+        "all of them", len(pooled), percent([float(whole) for whole, _ in pooled]),
+        percent([float(parts) for _, parts in pooled]), "", "", "",
+    )  # fmt: skip
     table.publish(save)
 
 
