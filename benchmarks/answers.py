@@ -33,6 +33,7 @@ from benchmarks.answer_checks import (
 from benchmarks.answer_sets import SETS, WORKSHOP, AnswerSet, Asked
 from benchmarks.common import CACHE, MissingData, Table, percent, product_embedder, product_model
 from copilot.types import Answer, AnswerStatus, Question
+from finetune.registry import SHIPPED_FOLDER
 from indexer.build import BuildSettings, build
 from indexer.home import Home
 
@@ -235,8 +236,8 @@ def _short_table(copilots: Copilots, asking: Asking, with_peers: bool) -> Table:
     else:
         table.notes.append("no answer brings a short span")
     if with_peers:
-        for name, texts in _peers(copilots, asking.set, table):
-            row(name, texts, None, [1.0] * len(questions))
+        for name, texts in _peers(copilots, asking.set, table, reading=True):
+            row(name, texts, None, [float(bool(text)) for text in texts])
     return table
 
 
@@ -246,10 +247,13 @@ def _holds(text: str, reference: str) -> bool:
     return bool(wanted) and all(word.strip(".,;:!?") in flat for word in wanted)
 
 
-def _peers(copilots: Copilots, of: AnswerSet, table: Table) -> list[tuple[str, list[str]]]:
-    """What each peer's search puts first, as an answer: the whole passage, and its sentence nearest in meaning."""
+def _peers(copilots: Copilots, of: AnswerSet, table: Table, *, reading: bool = False) -> list[tuple[str, list[str]]]:
+    """What each peer's search puts first, as an answer: the whole passage, and its sentence nearest in meaning.
+
+    With `reading` also what its own extractive reader marks with our weights, where it has one.
+    """
     try:
-        from benchmarks import peers
+        from benchmarks import peer_readers, peers
 
         versions = peers.versions()
     except Exception as error:
@@ -263,9 +267,15 @@ def _peers(copilots: Copilots, of: AnswerSet, table: Table) -> list[tuple[str, l
     vectors = peers.Vectors()
     vectors.prepare([q.text for q in of.questions])
     out = []
+    marking = peer_readers.readers(SHIPPED_FOLDER / "reader") if reading else {}
     for name, make in peers.DEFAULTS.items():
         system = make(texts, vectors)
-        first = [next(iter(system.search(q.text, peers.DEPTH)), None) for q in of.questions]
+        ranked = [system.search(q.text, peers.DEPTH) for q in of.questions]
+        first = [next(iter(found), None) for found in ranked]
+        for family in [family for family in marking if name.startswith(family)]:
+            shown = [[bodies[at] for at in found[: peer_readers.PASSAGES]] for found in ranked]
+            spans = [marking[family].answer(q.text, texts) for q, texts in zip(of.questions, shown, strict=True)]
+            out.append((marking[family].name, spans))
         passages = ["" if at is None else bodies[at] for at in first]
         nearest = []
         for asked, passage in zip(of.questions, passages, strict=True):
@@ -274,8 +284,9 @@ def _peers(copilots: Copilots, of: AnswerSet, table: Table) -> list[tuple[str, l
             nearest.append(parts[int(np.argmax(likeness))])
         out += [(f"{name}: first passage", passages), (f"{name}: its nearest sentence", nearest)]
     table.notes.append(
-        f"peers: {versions}; no extractive reading model for them can be had on this machine, so their answer is the first "
-        "passage of their search over the same chunks, or the sentence of it nearest to the question by the same weights"
+        f"peers: {versions}; their answer is the first passage of their search over the same chunks, or the sentence of it nearest to "
+        "the question by the same weights; for short answers also what haystack's extractive reader and txtai's extractive questions mark "
+        "with our reader's weights in float32 (no other reading model can be had here); LangChain's recipe marks nothing without a language model"
     )
     return out
 
