@@ -157,11 +157,23 @@ _MACHINES: dict[str, dict[str, tuple[str, ...]]] = {
         "SERVO57D": ("manual_pdfs/mks_servo/*.pdf",),
         "xArm": ("error_codes/xarm/*.md", "error_codes/xarm/*.json"),
     },
-}
+    "firmware": {
+        "Grbl": ("error_codes/grbl/*.csv", "error_codes/grbl/*.md"),
+        "Klipper": ("manuals_md/klipper/*.md",),
+        "LinuxCNC": tuple(
+            f"manuals_md/linuxcnc/{part}/*.adoc" for part in ("gcode", "config", "integrator", "motion", "user", "plasma", "common")
+        ),
+        "Marlin": ("manuals_md/marlin/_gcode/*.md", "manuals_md/marlin/_features/*.md", "manuals_md/marlin/_hardware/*.md"),
+        "Prusa": ("error_codes/yaml/*.yaml",),
+    },
+    "fleet": {"": ("excavator_mwo/input/*.csv",), "Truck": ("fmea_qa/data/dataset/fmea_dataset_filled.csv",)},
+}  # fmt: skip
 WORKSHOP = {
     "workshop_plant": "sample plant",
     "workshop_drives": "drives and boards",
     "workshop_robots": "robots, servo, wiring manual",
+    "workshop_firmware": "firmware of printers and machine tools",
+    "workshop_fleet": "work orders of excavators, failures of a truck",
 }
 
 
@@ -186,7 +198,7 @@ def workshop(name: str) -> AnswerSet:
 
     def fill(folder: Path) -> None:
         for machine, mine in files.items():
-            (folder / machine).mkdir()
+            (folder / machine).mkdir(exist_ok=True)
             for file in mine:
                 shutil.copyfile(file, folder / machine / file.name)
 
