@@ -15,6 +15,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _GENERAL = ("machine", "asset", "equipment", "unit", "line", "model", "station")
 _GENERAL_ZH = ("设备", "机器", "机台", "产线", "机床", "编号")
 _SHORT = re.compile(r"[A-Za-z]|\d{1,3}")
+_COINED = 5  # letters from which a word with a capital inside is a name in small letters, too
 _LEAST_SHORT = 2  # machines with a letter or number for a name from which another letter must be another machine
 # Plain words that are kinds of machines as well, before a number of something else: "drive 3", "pump 2", "fan 1", "scale 5".
 _PARTS_AS_WELL = frozenset(
@@ -144,7 +145,9 @@ def _written_as(name: str, text: str) -> bool:
         return re.search(rf"\b(?:on|of|for|at|in|from)\s+{name}(?=$|[\s?.,;:!])", text) is not None
     if not re.fullmatch(r"[A-Za-z]{2,}", name) or not any(map(str.isupper, name)):
         return False
-    found = re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", text)
+    # A capital inside ("LinuxCNC") makes it a name however it is typed.
+    coined = len(name) >= _COINED and not name.isupper() and any(map(str.isupper, name[1:]))
+    found = re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", text, re.IGNORECASE if coined else 0)
     if found is None:
         return False
     if any(map(str.isupper, name[1:])) or _HAN.search(text):

@@ -398,7 +398,7 @@ _BARE = re.compile(
 _COUNTED = re.compile(
     both_scripts(
         r"(?:\b(?:pages?|steps?|sections?|chapters?|fig(?:ure)?s?\.?|tables?|items?|versions?|levels?|channels?|ports?|stations?|lines?|phases?|part|"
-        r"hdmi|usb|type|model|after|every|within|than)|第|每|约|共|大于|小于|超过)\s*$"
+        r"hdmi|usb|type|model|after|every|within|than|not|instead of|below|above|under|over)|第|每|约|共|大于|小于|超过)\s*$"
     ),
     re.IGNORECASE,
 )

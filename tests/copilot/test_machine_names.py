@@ -35,3 +35,12 @@ def test_a_lettered_machine_is_found_by_what_stands_beside_its_letter(text, mach
 def test_a_letter_that_no_machine_has_is_another_machine(text, named):
     assert unknown_designation(text, LETTERED) == named
     assert unknown_designation(text, ["HP-200", "A"]) is None  # one lettered machine says nothing of others
+
+
+@pytest.mark.parametrize(
+    ("text", "machine"),
+    [("homing on linuxcnc is slow", "LinuxCNC"), ("the config is lost", None), ("linuxcnc 报错", "LinuxCNC")],
+)
+def test_a_name_with_a_capital_inside_is_one_in_small_letters_too(text, machine):
+    found = find_machine(text, ["LinuxCNC", "Config"])
+    assert (found[0] if found else None) == machine
