@@ -10,7 +10,17 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from indexer.analysis import is_chinese, question_tokens, tokens
-from indexer.codes import LEVELS, Candidate, Normal, candidates, is_generic, may_match, names_table, normal_forms
+from indexer.codes import (
+    LEVELS,
+    Candidate,
+    Normal,
+    candidates,
+    is_among_faults,
+    is_generic,
+    may_match,
+    names_table,
+    normal_forms,
+)
 from indexer.types import CodeEntry, CodeMatch
 
 SCHEMA = """
@@ -155,6 +165,7 @@ class CodeRegistry:
                 (entry, level, candidate.written)
                 for entry in entries
                 if may_match(asked, self._closest_form(entry, keys, level), level, f"{entry.context} {entry.title}")
+                and (level != 4 or not candidate.fault or is_among_faults(entry.code, f"{entry.context} {entry.title}"))
             ]
             if level == 4 and candidate.initial:  # as close as a prefix of the same family
                 found += [

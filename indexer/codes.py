@@ -126,9 +126,17 @@ def may_match(question: Normal, entry: Normal, level: int, context: str) -> bool
             return False  # "E-230" is no row of a parameter table
         return entry.family == "" and bool(_FAMILY_CONTEXT[question.family].search(context))
     if level == 4:
-        # "error 19" is neither G19 nor parameter P19, whatever these are, unless they stand among faults or settings.
-        return question.family == "" and (entry.family is not None or bool(_FAULTS_OR_SETTINGS.search(context)))
+        return question.family == ""
     return question.hexadecimal != entry.hexadecimal and None not in (question.family, entry.family)
+
+
+def is_among_faults(code: str, context: str) -> bool:
+    """Whether a code may be that of a fault: by its prefix, or by what stands around it.
+
+    >>> is_among_faults("SRVO-204", "Alarm code, cause"), is_among_faults("G19", "Plane select")
+    (True, False)
+    """
+    return normal_forms(code).family is not None or bool(_AMONG_FAULTS.search(context))
 
 
 def names_table(initial: str, context: str) -> bool:
@@ -172,10 +180,11 @@ CODE_CONTEXT = re.compile(
 _FAULT_CONTEXT = re.compile(
     both_scripts(r"code|alarm|error|fault|warning|message|代码|报警|故障|错误|警告"), re.IGNORECASE
 )
-_FAULTS_OR_SETTINGS = re.compile(
+_FAULT_WORD = re.compile(both_scripts(r"alarms?|errors?|faults?|warnings?|报警|警报|告警|错误|故障|警告"), re.IGNORECASE)
+_AMONG_FAULTS = re.compile(
     both_scripts(
         r"alarm|error|fault|fail|warning|messages?\b|trip|event|diagnos|trouble|causes?\b|remed|correct|countermeasure|solution|"
-        r"parameter|setting|function code|报警|警报|告警|故障|错误|警告|原因|对策|处理|措施|排除|异常|参数|设定|设置|功能码"
+        r"报警|警报|告警|故障|错误|警告|原因|对策|处理|措施|排除|异常"
     ),
     re.IGNORECASE,
 )
@@ -369,6 +378,7 @@ class Candidate:
     `strong`: it looks like a code whatever the registry holds. `bare`: nothing says "code" beside it, so that only a code
     written alike can answer it: a plain number, or the end of a product's name ("SKR MINI E3", "Ender V2").
     `initial`: the single letter before a number where a code is asked for; it may be a table's, "C23" that of controller errors.
+    `fault`: whether the word before its number is one for faults, so that a parameter of that number is not meant.
     """
 
     written: str
@@ -377,6 +387,7 @@ class Candidate:
     end: int
     bare: bool = False
     initial: str = ""
+    fault: bool = False
 
 
 _SPOKEN_NUMBER = re.compile(
@@ -449,7 +460,7 @@ def candidates(question: str) -> list[Candidate]:
     for match in _SPOKEN_NUMBER.finditer(text):
         word = (match["en"] or match["zh"]).casefold()
         written = match["number"] if _neutral(word) else f"{word} {match['number']}"
-        out[match.span()] = Candidate(written, True, *match.span())
+        out[match.span()] = Candidate(written, True, *match.span(), fault=bool(_FAULT_WORD.fullmatch(word)))
         spoken_spans.append(match.span("number"))
     for match in _NUMBER_SPOKEN.finditer(text):
         if match["zh"]:
