@@ -31,7 +31,7 @@ _GENERIC_WORDS = """
 use make get go need want work mean thing set way possibl correct right happen find show give know see look help let
 take put
 machin devic unit system equip part oper plant manual page document valu number type kind much mani often long step
-procedur instruct follow new old one two good bad best first problem issu question answer reason notic potenti inform list describ descript
+procedur instruct follow new old one two good bad best first problem issu question answer reason notic potenti like inform list describ descript
 recommend requir proper properli current user person someon anyth someth
 机器 设备 需要 进行 使用 方法 步骤 问题 情况 内容 哪种 多久 多大 多长 意思 表示 知道 介绍 说明 操作 通过 我们 你们
 有什 时应 应当 可能 注意 关于

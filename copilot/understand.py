@@ -65,6 +65,12 @@ class Understander:
         knowledge = self._knowledge
         return KindFinder(knowledge.openings(), knowledge.machines(), knowledge.fault_reports.descriptions())
 
+    @cached_property
+    def _dated(self) -> bool:
+        """Whether the newest fault report has a date: those without come last."""
+        newest = self._knowledge.fault_reports.records(limit=1)
+        return bool(newest) and newest[0].report.date is not None
+
     def understand(self, question: Question, *, rewriting: bool = False) -> Understanding:
         """Raise QuestionError when there is nothing to understand or far too much of it.
 
@@ -112,7 +118,7 @@ class Understander:
                 plan = replace(plan, weights={**plan.weights, "fault_report": _BESIDE_MANUALS})
         subject = self._kinds.subject(text) if machine is None else None
         cared_for = list(subject.words) if subject is not None and subject.known else []
-        if period is not None and form is AnswerForm.HISTORY:
+        if period is not None and form is AnswerForm.HISTORY and self._dated:
             cared_for.append(period.words)
         codes, suggestions = self._codes(text, machine, subject)
         written = {match.written for match in codes}
@@ -252,7 +258,14 @@ def _unknown_codes(text: str, matched: set[str], machines: Sequence[str]) -> tup
 
 _HAPPENED = re.compile(
     r"\b(?:faults?|failures?|fail(?:ed)?|breakdowns?|broke(?:n)?|stopp?(?:ed|ages?)?|repair(?:s|ed)?|downtime|incidents?|work orders?|"
-    r"(?:fault )?reports?|alarms?|happen(?:ed)?)\b|故障|坏[了过]|停机|维修|修[了过]|报修|报警|发生",
+    r"(?:fault )?reports?|alarms?|happen(?:ed)?)\b|故障|坏[了过]|停机|停运|宕机|中断|异常|维修|修[了过]|报修|报警|发生",
+    re.IGNORECASE,
+)
+_IN_ALL = re.compile(
+    both_scripts(
+        r"\b(?:total number of|how many)\b.{0,40}\b(?:have we had|did we have|were there|so far|in total|all together|altogether|records?|reports?|work orders?|entries|tickets)\b"
+        r"|(?:一共|总共|合计|累计).{0,8}?(?:多少|几)[条起次例个张单]|(?:记录|工单).{0,4}(?:多少|几)[条起次例个张]"
+    ),
     re.IGNORECASE,
 )
 # What a question about records says; a past tense alone may tell what has just gone wrong.
@@ -323,8 +336,8 @@ def _second(decision: RouteDecision) -> RouteDecision:
 
 
 def _counts_the_past(text: str, period: Period | None) -> bool:
-    """Whether a question is about what happened in a period: "how many faults last month" wants no value of a manual."""
-    return period is not None and bool(_HAPPENED.search(text))
+    """Whether a question is about what happened: "how many faults last month", 网络停运总共多少条, which want no value of a manual."""
+    return bool(_HAPPENED.search(text)) and (period is not None or bool(_IN_ALL.search(text)))
 
 
 def _without_words(text: str, words: Sequence[str]) -> str:

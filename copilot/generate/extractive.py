@@ -118,7 +118,9 @@ class ExtractiveGenerator:
         }
         if len(more) < _IN_PASSING:
             return []
-        chunks = [self._knowledge.chunk(match.entry.chunk_id) for match in understanding.codes if match.entry.definition]
+        chunks = [
+            self._knowledge.chunk(match.entry.chunk_id) for match in understanding.codes if match.entry.definition
+        ]
         said = words_in(" ".join(" ".join((*chunk.heading, chunk.text)) for chunk in chunks if chunk))
         defined = len(more & (said | said_otherwise(understanding.others, said)))
         numbers = {token for token in codes if any(map(str.isdigit, token))}

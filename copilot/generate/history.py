@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from copilot.generate.quoting import Quoter, report_piece
-from copilot.generate.records import Spoken, spoken_of, told_in
+from copilot.generate.records import MOST_COMPARED, Spoken, spoken_of, told_in
 from copilot.generate.who import asks_who, person_in
 from copilot.period import Period
 from copilot.protocols import Knowledge
@@ -30,6 +30,13 @@ _AS_MUCH, _ABOUT_AS_MUCH = 0.9, 0.7  # of what the best record says of a questio
 _MOST = re.compile(
     r"\bmost (?:often|frequent|frequently|common)|\bpareto\b|\btop\b.{0,20}\b(?:faults?|failures?|errors?|"
     r"alarms?)\b|最常见|最多|最频繁|排名"
+)
+_HOW_MANY_ZH = re.compile(
+    r"(?:一共|总共|合计|累计|共)?(?:[发出]生?[了过]?|有[过]?|是)?(?:多少|几)[次条回起例个张单]?(?:记录|工单|故障)?"
+)
+_NUMBERED = re.compile(r"(?<![\w.,-])[A-Za-z]{0,4}-?\d{3,}(?![\w.,]*\d)")
+_COUNTS = re.compile(
+    r"\bhow (?:many|often)\b|\bnumber of\b|\bcount\b|\bnr of\b|多少|几[次条回起例个]|次数|条数", re.IGNORECASE
 )
 _LAST = re.compile(
     r"\b(?:last time|the last (?:one|repair|fault|report)|latest|most recent(?:ly)?|lately|when (?:did|was|were)|who\b.{0,60}\blast)\b"
@@ -68,19 +75,23 @@ def answer_history(
     table = knowledge.fault_reports
     limits = _limits(understanding, table)
     tally = tally_asked(understanding.text)
-    records = _records(table, limits) if limits.named or tally else []
+    counts = bool(_COUNTS.search(understanding.text))
+    few = table.total() <= MOST_COMPARED
+    records = _records(table, limits) if limits.named or tally or few else []
     limits, records = _widened(understanding, limits, records, table)
+    if not limits.period and understanding.period and few:
+        limits, records = _on_the_day(understanding.period, limits, records, table)
     text = understanding.text.casefold()
-    asked = beside_tally(understanding.text, tally) if tally else understanding.text
+    asked = _HOW_MANY_ZH.sub(" ", beside_tally(understanding.text, tally) if tally else understanding.text)
     spoken = spoken_of(asked, _topics(understanding, limits, asked), understanding.others, records)
-    if records or (limits.named and table.total()):
+    if (records and (limits.named or tally or (counts and spoken.whole))) or (limits.named and table.total()):
         yield quoter.frame(_counted(understanding, limits, records, spoken, table, tally))
     if tally and tally.single:
         yield from _outstanding(understanding, tally, spoken.whole or records, knowledge, quoter)
         return
     if tally and tally.by and (line := _ranking(understanding, tally, tally.by, spoken.whole or records)):
         yield quoter.frame(line)
-    elif records and _MOST.search(text) and not limits.machines:
+    elif records and (limits.named or tally) and _MOST.search(text) and not limits.machines:
         yield from _pareto(understanding, table, limits, quoter)
     if (
         tally
@@ -118,7 +129,7 @@ def reports_among(hits: Sequence[Hit]) -> list[Chunk]:
 
 def _limits(understanding: Understanding, table: FaultReportTable) -> _Filter:
     code = _code(understanding, table)
-    period = understanding.period if table.total() else None
+    period = understanding.period if are_dated(table) else None
     if period and period.written and period.written in f"{code or ''} {understanding.about or ''}":
         period = None  # "alarm 2023" names a code
     return _Filter(
@@ -131,13 +142,37 @@ def _limits(understanding: Understanding, table: FaultReportTable) -> _Filter:
     )
 
 
+def are_dated(table: FaultReportTable) -> bool:
+    """Whether there are fault reports with a date in a column; else a date may stand in their texts."""
+    return bool(table.records(limit=1)) and table.records(limit=1)[0].report.date is not None
+
+
+def _on_the_day(
+    period: Period, limits: _Filter, records: list[StoredReport], table: FaultReportTable
+) -> tuple[_Filter, list[StoredReport]]:
+    """Of records without dates those whose texts write the day asked about, 7月9日 for 7月9号; all where none does.
+
+    The day tells more than a column: where the records it limits have none of that day, others may.
+    """
+    words = _day(period.words)
+    wider = replace(limits, component=None, failure_mode=None)
+    for limited, listed in ((limits, records), (wider, _records(table, wider))):
+        if told := [record for record in listed if words in _day(told_in(record.report))]:
+            return limited, told
+    return limits, records
+
+
+def _day(text: str) -> str:
+    return re.sub(r"(?<=\d)号", "日", "".join(fold(text).split()))
+
+
 def _code(understanding: Understanding, table: FaultReportTable) -> str | None:
     """The code that limits the records: a fault's, or one that records have; the tag of a part (V14) is a word like others."""
     for match in understanding.codes:
         if match.entry.definition or table.records(machine=understanding.about, code=match.entry.code, limit=1):
             return match.entry.code
     written = next(iter(understanding.unknown_codes), "") if not understanding.codes else ""
-    newest = table.records(machine=understanding.about, limit=3_000) if written else []
+    newest = table.records(machine=understanding.about, limit=MOST_COMPARED) if written else []
     told = (record.report for record in newest)
     named = any(fold(written) in fold(f"{one.component} {one.symptom} {one.cause} {one.action}") for one in told)
     return written if written and not named else None
@@ -354,7 +389,8 @@ def _chunks(
 
     Where the last time is asked for, or when something was done, the newest ones that match the whole question come first.
     """
-    allowed = {record.chunk_id: None for record in records}
+    listed = {record.chunk_id: record for record in records}
+    allowed = dict.fromkeys(listed)
     best: dict[str, float] = {}
     chunks: dict[str, Chunk] = {}
     for candidate in candidates:
@@ -367,7 +403,7 @@ def _chunks(
     newest = _known(list(allowed), knowledge)
     if limits.named and (not topics or (last and limits.code)):
         return newest
-    if near := _nearest(understanding, spoken, best, last):
+    if near := _nearest(understanding, spoken, listed, best, last, limits.named):
         return _known([record.chunk_id for record in near], knowledge)
     top = max(best.values(), default=0.0)
     found = [chunks[chunk_id] for chunk_id, score in best.items() if top and score >= 0.5 * top]
@@ -378,21 +414,35 @@ def _chunks(
 
 
 def _nearest(
-    understanding: Understanding, spoken: Spoken, found: Mapping[str, float], last: bool
+    understanding: Understanding,
+    spoken: Spoken,
+    records: Mapping[str, StoredReport],
+    found: Mapping[str, float],
+    last: bool,
+    named: bool,
 ) -> Sequence[StoredReport]:
     """The records that speak of what is asked, the newest first where the last time is asked for, else the best.
 
-    Across languages the words alone say little: there the place that search gave a record counts as much.
+    Across languages, and where nothing limits the records, the words alone say little: there the place that search gave
+    a record counts as much. A record that is asked for by its number comes before all others.
     """
+    written = set(_NUMBERED.findall(understanding.text))
+    if numbered := [one for one in records.values() if one.report.report_id in written]:
+        return numbered
     if spoken.whole and last:
         return spoken.whole
-    top = max(found.values(), default=0.0) or 1.0
     scored, enough = list(spoken.shares), _AS_MUCH
-    if scored and is_chinese(understanding.text) != is_chinese(told_in(scored[0][1].report)):
-        scored = sorted(
-            ((share + found.get(one.chunk_id, 0.0) / top, one) for share, one in scored), key=lambda pair: -pair[0]
-        )
-        enough = _ABOUT_AS_MUCH
+    other = bool(scored) and is_chinese(understanding.text) != is_chinese(told_in(scored[0][1].report))
+    if other or not named:
+        top = max(found.values(), default=0.0) or 1.0
+        said = {one.chunk_id: share for share, one in scored}
+        both = [
+            (said.get(name, 0.0) + found.get(name, 0.0) / top, one)
+            for name, one in records.items()
+            if name in said or name in found
+        ]
+        scored = sorted(both, key=lambda pair: -pair[0])
+        enough = _ABOUT_AS_MUCH if other else _AS_MUCH
     near = [one for score, one in scored if score >= enough * scored[0][0]]
     return sorted(near, key=lambda one: one.report.date or "", reverse=True) if last else near
 

@@ -18,6 +18,8 @@ from indexer.types import FaultReport
 
 MOST_COMPARED = 20_000  # records that are looked through one by one; a tenth of a second where few speak of it
 _LEAST_SAID = 0.5  # share of what any record says of the topics that one must say to speak of them
+_SHORTENED = 0.6  # what a word is worth that is a short form of the other: vac, vacuum
+_SHORT, _FULL = (3, 4), 5  # letters of a short form, and at least of the stem of a whole word
 _PARTICLES = "的了是吗呢在有"
 _BETWEEN = re.compile(r"[\W_]+")
 _SAME_WORK = 0.3  # what a record gains that tells of the work asked about
@@ -61,6 +63,9 @@ def spoken_of(
             words = words_in(told)
             otherwise = said_otherwise(others, words)
             found = {term: 1.0 if term in words else SAYS for term in wanted if term in words or term in otherwise}
+            found |= {
+                term: _SHORTENED for term in wanted - found.keys() if any(_shortened(term, word) for word in words)
+            }
             if found:
                 held[place] = found
     wanted -= _torn(wanted, set().union(*held.values()) if held else set())
@@ -69,6 +74,12 @@ def spoken_of(
     same = tuple(record for record in whole if work & actions_in(told_in(record.report)))
     whole = same or whole
     return Spoken(whole if len(whole) < len(records) else (), _shares(question, held, records))
+
+
+def _shortened(one: str, other: str) -> bool:
+    """Whether one of two English words is the beginning of the other, cut off as in work orders: "cyl", "comp", "temp"."""
+    short, full = sorted((one, other), key=len)
+    return _SHORT[0] <= len(short) <= _SHORT[1] and len(full) >= _FULL and full.startswith(short) and full.isalpha()
 
 
 def _torn(wanted: Set[str], held: Set[str]) -> set[str]:
@@ -104,8 +115,8 @@ def _shares(
 def _prefilter(wanted: Set[str], others: Iterable[OtherWords]) -> Callable[[str], bool]:
     """Whether a folded text can hold any of the words at all; a look at its letters, far cheaper than its tokens."""
     tokens = {term for other in others if other.said & wanted for term in other.tokens} | set(wanted)
-    # A stem may end in another letter than its word (batteri, battery), and R/H is the token rh, too.
-    pieces = {term[:-1] if len(term) > 3 and term.isascii() else term for term in tokens}
+    # A stem may end in another letter than its word (batteri, battery), R/H is the token rh, and a word may be cut off.
+    pieces = {term[: _SHORT[0]] if term.isascii() else term for term in tokens}
 
     def may_speak(text: str) -> bool:
         joined = _BETWEEN.sub("", text)
