@@ -251,6 +251,8 @@ def _named(understanding: Understanding, table: FaultReportTable, by: By) -> str
 
 
 def _records(table: FaultReportTable, limits: _Filter) -> list[StoredReport]:
+    if not limits.named and table.total() <= MOST_COMPARED:
+        return list(table.everything)
     found = table.records(
         machine=limits.machine, code=limits.code, component=limits.component, failure_mode=limits.failure_mode,
         since=limits.since, until=limits.until, limit=None,

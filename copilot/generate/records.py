@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 from copilot.scoring import is_about_the_past
 from copilot.synonyms import SAYS, OtherWords, actions_in, said_otherwise, words_in
@@ -16,7 +17,7 @@ from indexer.analysis import fold
 from indexer.fault_reports.table import StoredReport
 from indexer.types import FaultReport
 
-MOST_COMPARED = 20_000  # records that are looked through one by one; a tenth of a second where few speak of it
+MOST_COMPARED = 20_000  # records that are looked through one by one
 _LEAST_SAID = 0.5  # share of what any record says of the topics that one must say to speak of them
 _SHORTENED = 0.6  # what a word is worth that is a short form of the other: vac, vacuum
 _SHORT, _FULL = (3, 4), 5  # letters of a short form, and at least of the stem of a whole word
@@ -59,8 +60,8 @@ def spoken_of(
     held: dict[int, dict[str, float]] = {}
     for place, record in enumerate(records):
         told = told_in(record.report)
-        if may_speak(fold(told)):
-            words = words_in(told)
+        if may_speak(told):
+            words = _words(told)
             otherwise = said_otherwise(others, words)
             found = {term: 1.0 if term in words else SAYS for term in wanted if term in words or term in otherwise}
             found |= {
@@ -74,6 +75,21 @@ def spoken_of(
     same = tuple(record for record in whole if work & actions_in(told_in(record.report)))
     whole = same or whole
     return Spoken(whole if len(whole) < len(records) else (), _shares(question, held, records))
+
+
+@lru_cache(maxsize=MOST_COMPARED)
+def _joined(told: str) -> str:
+    return _BETWEEN.sub("", fold(told))
+
+
+@lru_cache(maxsize=MOST_COMPARED)
+def _words(told: str) -> frozenset[str]:
+    """As `words_in`: the records are the same for every question."""
+    return frozenset(words_in(told))
+
+
+def _is_shortened(term: str, words: Set[str]) -> bool:
+    return term.isascii() and any(word.startswith(term[: _SHORT[0]]) and _shortened(term, word) for word in words)
 
 
 def _shortened(one: str, other: str) -> bool:
@@ -113,13 +129,13 @@ def _shares(
 
 
 def _prefilter(wanted: Set[str], others: Iterable[OtherWords]) -> Callable[[str], bool]:
-    """Whether a folded text can hold any of the words at all; a look at its letters, far cheaper than its tokens."""
+    """Whether a text can hold any of the words at all; a look at its letters, far cheaper than its tokens."""
     tokens = {term for other in others if other.said & wanted for term in other.tokens} | set(wanted)
     # A stem may end in another letter than its word (batteri, battery), R/H is the token rh, and a word may be cut off.
     pieces = {term[: _SHORT[0]] if term.isascii() else term for term in tokens}
 
     def may_speak(text: str) -> bool:
-        joined = _BETWEEN.sub("", text)
+        joined = _joined(text)
         return any(piece in joined for piece in pieces)
 
     return may_speak

@@ -301,6 +301,11 @@ class FaultReportTable:
         guesses = self._guesses([row[0] for row in rows]) if predicted else {}
         return [_stored(row[1:], guesses.get(row[0])) for row in rows]
 
+    @cached_property
+    def everything(self) -> tuple[StoredReport, ...]:
+        """All reports, newest first, kept in memory: the table of a generation does not change. Look at `total` before."""
+        return tuple(self.records(limit=None))
+
     def _guesses(self, ids: list[int]) -> dict[int, dict[str, PredictedValue]]:
         found: dict[int, dict[str, PredictedValue]] = {}
         if ids and self._has_predictions:
