@@ -13,7 +13,7 @@ from copilot.editions import newest_first
 from copilot.generate.detail import more_of
 from copilot.generate.extractive import ExtractiveGenerator
 from copilot.generate.sources import about_sources
-from copilot.generate.who import asks_who, names_people
+from copilot.generate.unrecorded import Lacking, unrecorded
 from copilot.parts_glossary import parts_named
 from copilot.protocols import Generator, Judge, Knowledge, Reranker, Retriever
 from copilot.short_answer import short_answer
@@ -142,23 +142,19 @@ class Copilot:
         hits = newest_first(understanding.question.text, hits)
         with clock.stage("judge"):
             evidence = self._judge.judge(understanding, hits)
-            if self._names_nobody(understanding):
-                evidence = Evidence(0.0, {"nobody_named": 1.0})
+            if (lacking := self._unrecorded(understanding)) is not None:
+                evidence = Evidence(0.0, {lacking: 1.0})
         if understanding.form in (AnswerForm.WARNINGS, AnswerForm.STEPS) or any(
             hit.chunk.kind is ChunkKind.PROCEDURE for hit in hits[: safety.RESERVED_FOR]
         ):
             hits = safety.with_warnings(hits, self._knowledge)
         return hits, evidence
 
-    def _names_nobody(self, understanding: Understanding) -> bool:
-        """Whether a question wants to know who did something, and the fault reports have no column that says so."""
-        table = self._knowledge.fault_reports
-        return (
-            understanding.form is AnswerForm.HISTORY
-            and asks_who(understanding.text)
-            and table.total() > 0
-            and not names_people(table, understanding.machine)
-        )
+    def _unrecorded(self, understanding: Understanding) -> Lacking | None:
+        """What a question on the past asks for that no fault report says."""
+        if understanding.form is not AnswerForm.HISTORY:
+            return None
+        return unrecorded(understanding.text, self._knowledge.fault_reports, understanding.machine)
 
     def _status(self, understanding: Understanding, evidence: Evidence) -> AnswerStatus:
         """The router alone refuses nothing: what it calls out of scope is answered when the evidence is good."""
@@ -206,8 +202,8 @@ class Copilot:
         if understanding.suggestions:
             return " ".join(self._suggestion(understanding, written) for written in dict(understanding.suggestions))
         text = say(language, "no_evidence")
-        if self._names_nobody(understanding):
-            text = " ".join([text, say(language, "nobody_named")])
+        if (lacking := self._unrecorded(understanding)) is not None:
+            text = " ".join([text, say(language, lacking)])
         if understanding.unknown_codes and not understanding.codes:
             unknown = [say(language, "unknown_code", code=code) for code in understanding.unknown_codes]
             text = " ".join([text, *unknown])

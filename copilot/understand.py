@@ -257,7 +257,7 @@ def _unknown_codes(text: str, matched: set[str], machines: Sequence[str]) -> tup
 
 
 _HAPPENED = re.compile(
-    r"\b(?:faults?|failures?|fail(?:ed)?|breakdowns?|broke(?:n)?|stopp?(?:ed|ages?)?|repair(?:s|ed)?|downtime|incidents?|work orders?|"
+    r"\b(?:faults?|failures?|fail(?:ed)?|breakdowns?|broke(?:n)?|stopp?(?:ed|ages?)?|repair(?:s|ed)?|downtime|incidents?|work orders?|wos?|entries|tickets?|"
     r"(?:fault )?reports?|alarms?|happen(?:ed)?)\b|故障|坏[了过]|停机|停运|宕机|中断|异常|维修|修[了过]|报修|报警|发生",
     re.IGNORECASE,
 )

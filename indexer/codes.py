@@ -180,7 +180,9 @@ CODE_CONTEXT = re.compile(
 _FAULT_CONTEXT = re.compile(
     both_scripts(r"code|alarm|error|fault|warning|message|代码|报警|故障|错误|警告"), re.IGNORECASE
 )
-_FAULT_WORD = re.compile(both_scripts(r"alarms?|errors?|faults?|warnings?|报警|警报|告警|错误|故障|警告"), re.IGNORECASE)
+_FAULT_WORD = re.compile(
+    both_scripts(r"alarms?|errors?|faults?|warnings?|报警|警报|告警|错误|故障|警告"), re.IGNORECASE
+)
 _AMONG_FAULTS = re.compile(
     both_scripts(
         r"alarm|error|fault|fail|warning|messages?\b|trip|event|diagnos|trouble|causes?\b|remed|correct|countermeasure|solution|"
