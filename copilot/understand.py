@@ -65,12 +65,6 @@ class Understander:
         knowledge = self._knowledge
         return KindFinder(knowledge.openings(), knowledge.machines(), knowledge.fault_reports.descriptions())
 
-    @cached_property
-    def _dated(self) -> bool:
-        """Whether the newest fault report has a date: those without come last."""
-        newest = self._knowledge.fault_reports.records(limit=1)
-        return bool(newest) and newest[0].report.date is not None
-
     def understand(self, question: Question, *, rewriting: bool = False) -> Understanding:
         """Raise QuestionError when there is nothing to understand or far too much of it.
 
@@ -118,7 +112,7 @@ class Understander:
                 plan = replace(plan, weights={**plan.weights, "fault_report": _BESIDE_MANUALS})
         subject = self._kinds.subject(text) if machine is None else None
         cared_for = list(subject.words) if subject is not None and subject.known else []
-        if period is not None and form is AnswerForm.HISTORY and self._dated:
+        if period is not None and form is AnswerForm.HISTORY and self._knowledge.fault_reports.is_dated:
             cared_for.append(period.words)
         codes, suggestions = self._codes(text, machine, subject)
         written = {match.written for match in codes}

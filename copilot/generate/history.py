@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
 
+from copilot.generate.limits import Limits, limits_of, on_the_day, records_within, widened
 from copilot.generate.quoting import Quoter, report_piece
 from copilot.generate.records import MOST_COMPARED, Spoken, spoken_of, told_in
 from copilot.generate.who import asks_who, person_in
@@ -16,16 +15,12 @@ from copilot.scoring import GENERIC, Candidate, is_about_the_past
 from copilot.tally import Measure, Tally, beside_tally, tally_asked
 from copilot.types import Piece, Understanding
 from copilot.wording import say
-from indexer.analysis import fold, is_chinese, tokens
+from indexer.analysis import is_chinese, tokens
 from indexer.fault_reports.table import By, FaultReportTable, StoredReport
 from indexer.types import Chunk, ChunkKind, Hit
 
 MAX_REPORTS = 3
 _RANKED = 5
-_FILLED = (
-    0.5  # share of the records that speak of a component which must have it in their column, if it shall limit them
-)
-_LOOKED_AT = 5_000
 _AS_MUCH, _ABOUT_AS_MUCH = 0.9, 0.7  # of what the best record says of a question; the second across languages
 _MOST = re.compile(
     r"\bmost (?:often|frequent|frequently|common)|\bpareto\b|\btop\b.{0,20}\b(?:faults?|failures?|errors?|"
@@ -44,43 +39,19 @@ _LAST = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """What a question limits the records by; `machines` where it names a kind of which there are several."""
-
-    machine: str | None
-    code: str | None
-    component: str | None
-    failure_mode: str | None
-    period: Period | None
-    machines: tuple[str, ...] = ()
-
-    @property
-    def named(self) -> bool:
-        return any((self.machine, self.machines, self.code, self.component, self.failure_mode, self.period))
-
-    @property
-    def since(self) -> date | None:
-        return self.period.since if self.period else None
-
-    @property
-    def until(self) -> date | None:
-        return self.period.until if self.period else None
-
-
 def answer_history(
     understanding: Understanding, candidates: Sequence[Candidate], knowledge: Knowledge, quoter: Quoter
 ) -> Iterator[Piece]:
     """A counted line when the question names a machine, code, part or year, then up to three reports."""
     table = knowledge.fault_reports
-    limits = _limits(understanding, table)
+    limits = limits_of(understanding, table)
     tally = tally_asked(understanding.text)
     counts = bool(_COUNTS.search(understanding.text))
     few = table.total() <= MOST_COMPARED
-    records = _records(table, limits) if limits.named or tally or few else []
-    limits, records = _widened(understanding, limits, records, table)
+    records = records_within(table, limits) if limits.named or tally or few else []
+    limits, records = widened(limits, records, table)
     if not limits.period and understanding.period and few:
-        limits, records = _on_the_day(understanding.period, limits, records, table)
+        limits, records = on_the_day(understanding.period, limits, records, table)
     text = understanding.text.casefold()
     asked = _HOW_MANY_ZH.sub(" ", beside_tally(understanding.text, tally) if tally else understanding.text)
     spoken = spoken_of(asked, _topics(understanding, limits, asked), understanding.others, records)
@@ -127,80 +98,7 @@ def reports_among(hits: Sequence[Hit]) -> list[Chunk]:
     return [hit.chunk for hit in hits if hit.chunk.kind is ChunkKind.FAULT_REPORT]
 
 
-def _limits(understanding: Understanding, table: FaultReportTable) -> _Filter:
-    code = _code(understanding, table)
-    period = understanding.period if are_dated(table) else None
-    if period and period.written and period.written in f"{code or ''} {understanding.about or ''}":
-        period = None  # "alarm 2023" names a code
-    return _Filter(
-        understanding.about,
-        code,
-        _named(understanding, table, "component"),
-        _named(understanding, table, "failure_mode"),
-        period,
-        () if understanding.about or understanding.subject is None else understanding.subject.machines,
-    )
-
-
-def are_dated(table: FaultReportTable) -> bool:
-    """Whether there are fault reports with a date in a column; else a date may stand in their texts."""
-    return bool(table.records(limit=1)) and table.records(limit=1)[0].report.date is not None
-
-
-def _on_the_day(
-    period: Period, limits: _Filter, records: list[StoredReport], table: FaultReportTable
-) -> tuple[_Filter, list[StoredReport]]:
-    """Of records without dates those whose texts write the day asked about, 7月9日 for 7月9号; all where none does.
-
-    The day tells more than a column: where the records it limits have none of that day, others may.
-    """
-    words = _day(period.words)
-    wider = replace(limits, component=None, failure_mode=None)
-    for limited, listed in ((limits, records), (wider, _records(table, wider))):
-        if told := [record for record in listed if words in _day(told_in(record.report))]:
-            return limited, told
-    return limits, records
-
-
-def _day(text: str) -> str:
-    return re.sub(r"(?<=\d)号", "日", "".join(fold(text).split()))
-
-
-def _code(understanding: Understanding, table: FaultReportTable) -> str | None:
-    """The code that limits the records: a fault's, or one that records have; the tag of a part (V14) is a word like others."""
-    for match in understanding.codes:
-        if match.entry.definition or table.records(machine=understanding.about, code=match.entry.code, limit=1):
-            return match.entry.code
-    written = next(iter(understanding.unknown_codes), "") if not understanding.codes else ""
-    newest = table.records(machine=understanding.about, limit=MOST_COMPARED) if written else []
-    told = (record.report for record in newest)
-    named = any(fold(written) in fold(f"{one.component} {one.symptom} {one.cause} {one.action}") for one in told)
-    return written if written and not named else None
-
-
-def _widened(
-    understanding: Understanding, limits: _Filter, records: list[StoredReport], table: FaultReportTable
-) -> tuple[_Filter, list[StoredReport]]:
-    """The limits without a component or failure mode that few of the records which speak of it have in their column.
-
-    Not every export fills its columns: of 24 records that speak of the slew gearbox one may have "Slew" as its component.
-    """
-    without = {
-        "component": replace(limits, component=None),
-        "failure_mode": replace(limits, failure_mode=None),
-    }
-    for name, wider in without.items():
-        value = getattr(limits, name)
-        if value is None or not wider.named:
-            continue
-        others = _records(table, wider)
-        wanted = set(tokens(value))
-        if len(records) < _FILLED * sum(wanted <= set(tokens(told_in(one.report))) for one in others[:_LOOKED_AT]):
-            return wider, others
-    return limits, records
-
-
-def _topics(understanding: Understanding, limits: _Filter, asked: str) -> list[str]:
+def _topics(understanding: Understanding, limits: Limits, asked: str) -> list[str]:
     """The terms of a question that neither limit the records nor only say that something is past."""
     names = " ".join(filter(None, (limits.machine, limits.code, limits.component, limits.failure_mode)))
     words = set(tokens(names))
@@ -232,37 +130,9 @@ def _people(understanding: Understanding, shown: Sequence[Chunk], records: Seque
     return say(language, "who", column=column, list=say(language, "comma").join(listed)) + say(language, "stop")
 
 
-def _named(understanding: Understanding, table: FaultReportTable, by: By) -> str | None:
-    """The longest name of a group that the question holds as words."""
-    text = fold(understanding.text)
-    found = []
-    for line in table.count(by, machine=understanding.about):
-        name = fold(line.key).strip()
-        if len(name) < 2:
-            continue
-        pattern = (
-            re.escape(name)
-            if re.search(r"[\u3400-\u9fff]", name)
-            else rf"(?<![a-z0-9]){re.escape(name)}(?:e?s)?(?![a-z0-9])"
-        )
-        if re.search(pattern, text):
-            found.append(line.key)
-    return max(found, key=len) if found else None
-
-
-def _records(table: FaultReportTable, limits: _Filter) -> list[StoredReport]:
-    if not limits.named and table.total() <= MOST_COMPARED:
-        return list(table.everything)
-    found = table.records(
-        machine=limits.machine, code=limits.code, component=limits.component, failure_mode=limits.failure_mode,
-        since=limits.since, until=limits.until, limit=None,
-    )  # fmt: skip
-    return [one for one in found if one.report.machine in limits.machines] if limits.machines else found
-
-
 def _counted(
     understanding: Understanding,
-    limits: _Filter,
+    limits: Limits,
     records: Sequence[StoredReport],
     spoken: Spoken,
     table: FaultReportTable,
@@ -356,7 +226,7 @@ def _in_words(language: str, period: Period | None) -> str:
     return say(language, key, since=period.since, until=period.until)
 
 
-def _pareto(understanding: Understanding, table: FaultReportTable, limits: _Filter, quoter: Quoter) -> Iterator[Piece]:
+def _pareto(understanding: Understanding, table: FaultReportTable, limits: Limits, quoter: Quoter) -> Iterator[Piece]:
     language = understanding.language
     groups: tuple[By, ...] = ("code", "failure_mode", "component")
     for by in groups:
@@ -366,7 +236,7 @@ def _pareto(understanding: Understanding, table: FaultReportTable, limits: _Filt
             yield quoter.frame(say(language, "most", by=say(language, f"by_{by}"), list=listed) + say(language, "stop"))
 
 
-def _reliability(understanding: Understanding, table: FaultReportTable, limits: _Filter) -> str:
+def _reliability(understanding: Understanding, table: FaultReportTable, limits: Limits) -> str:
     found = table.mtbf_mttr(limits.machine, limits.since, limits.until)
     if found.mtbf_days is None and found.mttr_hours is None:
         return ""
@@ -385,7 +255,7 @@ def _chunks(
     records: Sequence[StoredReport],
     spoken: Spoken,
     knowledge: Knowledge,
-    limits: _Filter,
+    limits: Limits,
 ) -> list[Chunk]:
     """The reports to show: found ones that match the limits first; the newest ones fill up.
 

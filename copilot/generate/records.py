@@ -43,6 +43,11 @@ def told_in(report: FaultReport) -> str:
     return " ; ".join(part for part in parts if part)
 
 
+def words_told(report: FaultReport) -> frozenset[str]:
+    """The words of all that a record tells, as `copilot.synonyms.words_in`; kept, for the records are the same for every question."""
+    return _words(told_in(report))
+
+
 def spoken_of(
     question: str, topics: Collection[str], others: Sequence[OtherWords], records: Sequence[StoredReport]
 ) -> Spoken:
@@ -84,7 +89,6 @@ def _joined(told: str) -> str:
 
 @lru_cache(maxsize=MOST_COMPARED)
 def _words(told: str) -> frozenset[str]:
-    """As `words_in`: the records are the same for every question."""
     return frozenset(words_in(told))
 
 

@@ -302,6 +302,11 @@ class FaultReportTable:
         return [_stored(row[1:], guesses.get(row[0])) for row in rows]
 
     @cached_property
+    def is_dated(self) -> bool:
+        """Whether any report has a date; where none has, their texts may name days."""
+        return bool(self._all("SELECT 1 FROM fault_reports WHERE date IS NOT NULL LIMIT 1", []))
+
+    @cached_property
     def everything(self) -> tuple[StoredReport, ...]:
         """All reports, newest first, kept in memory: the table of a generation does not change. Look at `total` before."""
         return tuple(self.records(limit=None))
