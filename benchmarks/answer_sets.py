@@ -166,6 +166,7 @@ _MACHINES: dict[str, dict[str, tuple[str, ...]]] = {
         "Marlin": ("manuals_md/marlin/_gcode/*.md", "manuals_md/marlin/_features/*.md", "manuals_md/marlin/_hardware/*.md"),
         "Prusa": ("error_codes/yaml/*.yaml",),
     },
+    "logs": {"": ("aviation_maintnet/*.csv",)},
     "fleet": {"": ("excavator_mwo/input/*.csv",), "Truck": ("fmea_qa/data/dataset/fmea_dataset_filled.csv",)},
 }  # fmt: skip
 WORKSHOP = {
@@ -173,6 +174,7 @@ WORKSHOP = {
     "workshop_drives": "drives and boards",
     "workshop_robots": "robots, servo, wiring manual",
     "workshop_firmware": "firmware of printers and machine tools",
+    "workshop_logs": "problems and actions of aircraft, no dates",
     "workshop_fleet": "work orders of excavators, failures of a truck",
 }
 
