@@ -109,7 +109,7 @@ _FEWEST = _pattern(r"\b(?:least|fewest|lowest|shortest)\b|最(?:少|低|短)")
 _OF_A_MANUAL = _pattern(r"\b(?:parameters?|settings?|setpoints?)\b|参数|设定|设置|功能码")
 _OF_THE_PAST = _pattern(
     r"\b(?:faults?|failures?|fail(?:s|ed)?|br(?:eak|oke)s?|breakdowns?|alarms?|repairs?|repaired|stops?|stopped|stoppages?|reports?|"
-    r"work orders?|wos?|trouble|problems?|issues?|incidents?|replaced)\b|故障|报警|维修|报修|停机|坏|出问题|工单|修理|更换"
+    r"work orders?|wos?|trouble|problems?|issues?|incidents?|replaced|cost (?:us |you )?(?:the )?(?:most|least)|(?:most|least) expensive)\b|故障|报警|维修|报修|停机|坏|出问题|工单|修理|更换"
 )
 
 

@@ -255,6 +255,13 @@ _HAPPENED = re.compile(
     r"(?:fault )?reports?|alarms?|happen(?:ed)?)\b|故障|坏[了过]|停机|停运|宕机|中断|异常|维修|修[了过]|报修|报警|发生",
     re.IGNORECASE,
 )
+_SIMILAR = re.compile(
+    both_scripts(
+        r"\bsimilar (?:cases?|faults?|failures?|problems?|incidents?|reports?|work orders?)\b|\b(?:seen|had) (?:this|that|it) before\b"
+        r"|类似(?:的)?(?:故障|案例|记录|工单|报修)|以前(?:有没有)?(?:出现|发生|遇到|碰到)过"
+    ),
+    re.IGNORECASE,
+)
 _IN_ALL = re.compile(
     both_scripts(
         r"\b(?:total number of|how many)\b.{0,40}\b(?:have we had|did we have|were there|so far|in total|all together|altogether|records?|reports?|work orders?|entries|tickets)\b"
@@ -331,6 +338,8 @@ def _second(decision: RouteDecision) -> RouteDecision:
 
 def _counts_the_past(text: str, period: Period | None) -> bool:
     """Whether a question is about what happened: "how many faults last month", 网络停运总共多少条, which want no value of a manual."""
+    if _SIMILAR.search(text):
+        return True
     return bool(_HAPPENED.search(text)) and (period is not None or bool(_IN_ALL.search(text)))
 
 

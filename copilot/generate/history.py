@@ -57,7 +57,7 @@ def answer_history(
     spoken = spoken_of(asked, _topics(understanding, limits, asked), understanding.others, records)
     if (records and (limits.named or tally or (counts and spoken.whole))) or (limits.named and table.total()):
         yield quoter.frame(_counted(understanding, limits, records, spoken, table, tally))
-    if tally and tally.single:
+    if tally and tally.single and records:
         yield from _outstanding(understanding, tally, spoken.whole or records, knowledge, quoter)
         return
     if tally and tally.by and (line := _ranking(understanding, tally, tally.by, spoken.whole or records)):
@@ -271,7 +271,8 @@ def _chunks(
             best[chunk.id] = best.get(chunk.id, 0.0) + candidate.overlap
             chunks[chunk.id] = chunk
     topics = _topics(understanding, limits, understanding.text)
-    last = bool(_LAST.search(understanding.text))
+    # Where they are counted, those that are counted are shown.
+    last = bool(_LAST.search(understanding.text)) or (not limits.named and bool(_COUNTS.search(understanding.text)))
     newest = _known(list(allowed), knowledge)
     if limits.named and (not topics or (last and limits.code)):
         return newest
@@ -316,6 +317,7 @@ def _nearest(
         scored = sorted(both, key=lambda pair: -pair[0])
         enough = _ABOUT_AS_MUCH if other else _AS_MUCH
     near = [one for score, one in scored if score >= enough * scored[0][0]]
+    near += [one for one in spoken.whole if one not in near]
     return sorted(near, key=lambda one: one.report.date or "", reverse=True) if last else near
 
 

@@ -39,6 +39,7 @@ def ask(tmp_path_factory):
     [
         ("vac pump leaking oil, what did they find last time", "TIGHTENED NUTS"),  # a word cut off
         ("#3 cyl intake leaks, what was done last time", "REPLACED GASKET"),  # a number that is no code
+        ("similar cases: vacuum pump noisy", "REPLACED PUMP"),
         ("order 10344, what was done", "REMOVED TAPE"),
         ("how many entries mention a prop strike", "all that is asked: 2"),
         ("how many reports mention a prop strike", "all that is asked: 2"),
