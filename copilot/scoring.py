@@ -63,6 +63,13 @@ _ASKS_CODE = re.compile(
     r"哪个(?:参数|功能码|代码)|(?:参数|功能码|代码)(?:是|号是)?(?:哪|什么|多少)|什么参数|哪一?个?参数",
     re.IGNORECASE,
 )
+_DEFAULT = re.compile(
+    both_scripts(
+        r"\bdefaults?\b|\bfactory[- ](?:set(?:ting)?s?|value|preset)\b|\bout of the box\b|\bex works\b|默认|出厂(?:值|设置|设定|默认)?|缺省|预设值"
+    ),
+    re.IGNORECASE,
+)
+_JUST_SAYS = 12  # characters of a heading that only says "Default"
 _ASKS_COMMAND = re.compile(
     both_scripts(
         r"\b(?:which|what)(?:['’]?s| is| are)? (?:the )?(?:\w+ ){0,2}?(?:commands?|g-?codes?|m-?codes?|macros?|instructions? to send)\b|\bcommands? (?:for|to|that)\b|"
@@ -120,6 +127,14 @@ class Candidate:
     @property
     def chunk(self) -> Chunk:
         return self.hit.chunk
+
+
+def states_default(candidate: Candidate, cells: Sequence[Cell]) -> bool:
+    """Whether a unit says what something is set to when it comes: in its words, or in a column for it."""
+    columns = [cell for cell in cells if _DEFAULT.search(cell.label)]
+    return any(has_number(cell.text) or cell.text.strip(" -–—") for cell in columns) or (
+        bool(_DEFAULT.search(candidate.unit.text)) and len(candidate.unit.text) > _JUST_SAYS
+    )
 
 
 def asks_for_command(question: str) -> bool:
@@ -196,6 +211,7 @@ class UnitScorer:
         self._dimensions = dimensions_asked(understanding.text)
         form = understanding.form
         self._wants_code = bool(_ASKS_CODE.search(understanding.text))
+        self._wants_default = bool(_DEFAULT.search(understanding.text))
         self._wants_command = asks_for_command(understanding.text)
         self._records: dict[str, list[Cell]] = {}
         self._actions = actions_in(understanding.text)
@@ -298,6 +314,8 @@ class UnitScorer:
             bonus += _COUNTED * count_in(text, cells)
         if self._wants_code and any(_CODE_CELL.fullmatch(cell.text.strip()) for cell in cells):
             bonus += 0.3
+        if self._wants_default and states_default(candidate, cells):
+            bonus += _NAMES_THING
         if self._wants_command and names_command(candidate):
             bonus += _NAMES_THING
         helps = any(_HELPS.search(cell.label) for cell in cells)
