@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from copilot.generate.codes import answer_codes, definitions
 from copilot.generate.history import answer_history, last_repair, reports_among
@@ -12,6 +13,7 @@ from copilot.generate.passages import answer_passages, protection_rules
 from copilot.generate.precautions import answer_what_to_mind, asks_what_to_mind
 from copilot.generate.procedures import answer_procedure
 from copilot.generate.quoting import Quoter, report_piece
+from copilot.kinds import words_for_machines
 from copilot.parameters import title_at
 from copilot.protocols import Knowledge, Rarity
 from copilot.scoring import GENERIC, HISTORY_WORDS, Candidate, UnitScorer
@@ -84,7 +86,7 @@ class ExtractiveGenerator:
     def _pieces(self, understanding: Understanding, evidence: Sequence[Hit], quoter: Quoter) -> Iterator[Piece]:
         form = understanding.form
         if definitions(understanding) and form is not AnswerForm.HISTORY and self._have_the_unit(understanding):
-            if beside := self._in_passing(understanding, evidence):
+            if form is not AnswerForm.STEPS and (beside := self._in_passing(understanding, evidence)):
                 yield from answer_passages(understanding, beside, quoter, self._knowledge)
                 return
             found = False
@@ -114,7 +116,10 @@ class ExtractiveGenerator:
         more = {
             term
             for term in understanding.terms
-            if term not in codes and term not in GENERIC and term not in HISTORY_WORDS and len(term) > 1
+            if term not in codes | _machine_words()
+            and term not in GENERIC
+            and term not in HISTORY_WORDS
+            and len(term) > 1
         }
         if len(more) < _IN_PASSING:
             return []
@@ -127,8 +132,10 @@ class ExtractiveGenerator:
         found = [
             one
             for one in self._candidates(understanding, evidence)
-            if numbers & set(tokens(f"{one.unit.text} {one.chunk.heading[-1] if one.chunk.heading else ''}"))
-            and len(more & one.met) >= max(_IN_PASSING, defined + _IN_PASSING, _MOST_OF_IT * len(more))
+            for told in [words_in(" ".join((one.chunk.text, *one.chunk.heading[-1:])))]
+            if numbers & set(tokens(" ".join((one.unit.text, *one.chunk.heading[-1:]))))
+            and len(more & (told | said_otherwise(understanding.others, told)))
+            >= max(_IN_PASSING, defined + _IN_PASSING, _MOST_OF_IT * len(more))
         ]
         return found if found and found[0].chunk.kind is not ChunkKind.FAULT_REPORT else []
 
@@ -234,6 +241,12 @@ class ExtractiveGenerator:
 
     def _candidates(self, understanding: Understanding, evidence: Sequence[Hit]) -> list[Candidate]:
         return UnitScorer(understanding, evidence[: self._depth], self._embedder, self._rarity).candidates()
+
+
+@cache
+def _machine_words() -> frozenset[str]:
+    """The tokens of the words for kinds of machines: "the machining centre" says where a code was seen, not what is asked of it."""
+    return frozenset(token for word in words_for_machines() for token in tokens(word))
 
 
 def _row_says_more(understanding: Understanding, candidates: Sequence[Candidate]) -> bool:

@@ -22,6 +22,7 @@ from indexer.types import Chunk, ChunkKind, Hit
 MAX_REPORTS = 3
 _RANKED = 5
 _AS_MUCH, _ABOUT_AS_MUCH = 0.9, 0.7  # of what the best record says of a question; the second across languages
+_HALF_AS_MUCH = 0.5  # from which a record is shown behind those
 _MOST = re.compile(
     r"\bmost (?:often|frequent|frequently|common)|\bpareto\b|\btop\b.{0,20}\b(?:faults?|failures?|errors?|"
     r"alarms?)\b|最常见|最多|最频繁|排名"
@@ -277,7 +278,9 @@ def _chunks(
     if limits.named and (not topics or (last and limits.code)):
         return newest
     if near := _nearest(understanding, spoken, listed, best, last, limits.named):
-        return _known([record.chunk_id for record in near], knowledge)
+        beside = newest if limits.code or limits.component or limits.failure_mode else []
+        shown = _known([record.chunk_id for record in near], knowledge)
+        return [*shown, *(chunk for chunk in beside if chunk not in shown)][:MAX_REPORTS]
     top = max(best.values(), default=0.0)
     found = [chunks[chunk_id] for chunk_id, score in best.items() if top and score >= 0.5 * top]
     order = {chunk_id: place for place, chunk_id in enumerate(allowed)}  # newest first
@@ -317,8 +320,11 @@ def _nearest(
         scored = sorted(both, key=lambda pair: -pair[0])
         enough = _ABOUT_AS_MUCH if other else _AS_MUCH
     near = [one for score, one in scored if score >= enough * scored[0][0]]
+    if last:
+        near.sort(key=lambda one: one.report.date or "", reverse=True)
     near += [one for one in spoken.whole if one not in near]
-    return sorted(near, key=lambda one: one.report.date or "", reverse=True) if last else near
+    near += [one for score, one in scored if one not in near and score >= _HALF_AS_MUCH * scored[0][0]]
+    return near
 
 
 def _known(chunk_ids: Sequence[str], knowledge: Knowledge) -> list[Chunk]:
