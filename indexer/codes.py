@@ -435,6 +435,8 @@ _NUMBER_SPOKEN = re.compile(
     ),
     re.IGNORECASE,
 )
+_DIMENSIONS = re.compile(r"[23]D", re.IGNORECASE)
+_IN_DIMENSIONS = re.compile(r"[\s-]*(?:print|model|view|scan|cad|打印|模型|扫描)", re.IGNORECASE)
 _STRONG = re.compile(
     r"(?:[a-z]{1,5}[-_.: ]?\d{1,5}(?:[-_.]\d{1,4}){0,2}|0x[0-9a-f]{1,8}|[$]\d{1,4}|[a-z]{2,8}[-_.]\d{1,5})",
     re.IGNORECASE,
@@ -486,6 +488,8 @@ def candidates(question: str) -> list[Candidate]:
             if last > first and re.search(r"[,;!?。，；？、]|\.\s", piece):
                 break
             single = first == last
+            if _DIMENSIONS.fullmatch(piece) and _IN_DIMENSIONS.match(text[end:]):
+                continue  # a 3D printer
             if single and re.fullmatch(r"-?\d+(?:\.\d+)?", piece):
                 continue  # a bare number names a code only behind a spoken prefix
             if (
