@@ -10,11 +10,11 @@ from copilot.generate.records import MOST_COMPARED, told_in, words_told
 from copilot.period import Period
 from copilot.types import Understanding
 from indexer.analysis import fold, tokens
-from indexer.fault_reports.table import By, FaultReportTable, StoredReport
+from indexer.fault_reports.table import By, FaultReportTable, StoredReport, name_key
 
 # Share of the records that speak of a component which must have it in their column, if the column shall limit them.
 _FILLED = 0.5
-_LOOKED_AT = 5_000
+_LOOKED_AT = 2_000  # the newest ones, of which that is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,10 @@ def widened(limits: Limits, records: list[StoredReport], table: FaultReportTable
         value = getattr(limits, name)
         if value is None or not wider.named:
             continue
-        others = records_within(table, wider)
-        wanted = set(tokens(value))
-        if len(records) < _FILLED * sum(wanted <= words_told(one.report) for one in others[:_LOOKED_AT]):
-            return wider, others
+        wanted, key = set(tokens(value)), name_key(value)
+        speak = [one for one in records_within(table, wider, _LOOKED_AT) if wanted <= words_told(one.report)]
+        if sum(name_key(getattr(one.report, name) or "") == key for one in speak) < _FILLED * len(speak):
+            return wider, records_within(table, wider)
     return limits, records
 
 
@@ -126,12 +126,12 @@ def _named(understanding: Understanding, table: FaultReportTable, by: By) -> str
     return max(found, key=len) if found else None
 
 
-def records_within(table: FaultReportTable, limits: Limits) -> list[StoredReport]:
-    """The reports that the limits leave, newest first."""
-    if not limits.named and table.total() <= MOST_COMPARED:
+def records_within(table: FaultReportTable, limits: Limits, most: int | None = None) -> list[StoredReport]:
+    """The reports that the limits leave, newest first; at most so many, where that is said."""
+    if most is None and not limits.named and table.total() <= MOST_COMPARED:
         return list(table.everything)
     found = table.records(
         machine=limits.machine, code=limits.code, component=limits.component, failure_mode=limits.failure_mode,
-        since=limits.since, until=limits.until, limit=None,
+        since=limits.since, until=limits.until, limit=most,
     )  # fmt: skip
     return [one for one in found if one.report.machine in limits.machines] if limits.machines else found
