@@ -105,6 +105,14 @@ _RANKED_BY = (
     (Measure.COST, _pattern(r"\bcosts?\b|\bexpensive\b|费用|花费|成本")),
     (Measure.DOWNTIME, _pattern(r"\bdowntime\b|\bhours\b|停机(?:时间|时长|小时)")),
 )
+# English words that say what to count, of which a question may have others in between.
+_COUNTING_WORDS = re.compile(
+    r"\b(?:how|much|money|was|were|did|has|have|had|costs?|spent|spend|long|many|hours?|time|down(?:time)?|stopped|standing|idle|lost|out|of|"
+    r"service|order|total|overall|accumulated|repairs?|maintenance|faults?|failures?|breakdowns?|which|what|our|most|highest|longest|worst|largest|"
+    rf"biggest|least|fewest|lowest|shortest|by|per|for|each|component|part|assembly|module|expensive|costly|cheapest|dearest|"
+    rf"costliest|priciest|single|took|lasted|mtbf|mttr|mean|between|the|us|{_JOB}|work|(?:{_MACHINES})s?)\b",
+    re.IGNORECASE,
+)
 _FEWEST = _pattern(r"\b(?:least|fewest|lowest|shortest)\b|最(?:少|低|短)")
 _OF_A_MANUAL = _pattern(r"\b(?:parameters?|settings?|setpoints?)\b|参数|设定|设置|功能码")
 _OF_THE_PAST = _pattern(
@@ -114,9 +122,14 @@ _OF_THE_PAST = _pattern(
 
 
 def beside_tally(question: str, tally: Tally) -> str:
-    """The question without the words that say what to count."""
+    """The question without the words that say what to count; what it is about may stand between them.
+
+    >>> beside_tally(text := "How much did the last gearbox change cost?", tally_asked(text)).split()
+    ['last', 'gearbox', 'change', '?']
+    """
     for words in sorted(tally.words, key=len, reverse=True):
-        question = question.replace(words, " ")
+        kept = _COUNTING_WORDS.sub(" ", words)
+        question = question.replace(words, kept if kept.strip() and words.isascii() else " ")
     return question
 
 

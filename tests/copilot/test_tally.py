@@ -44,6 +44,7 @@ def ask(tmp_path_factory):
         ("longest stoppage of TC-8", "The longest downtime: 4 h (2024-03-04)."),
         ("最贵的一次维修花了多少", "最高费用：900（2023-06-09）。"),
         ("how much did the chuck repairs cost in total", "cost 150.5 in total"),
+        ("How much was spent on jaws in total in 2024?", "what speaks of all that is asked: 2; cost 150.5 in total"),
         ("MTBF of TC-8", "Mean time between reports"),
         ("TC-8在2024年总停机时间是多少", "累计停机 6.5 小时（其中 2 条写明）"),
         ("TC-8 2024年停机多久", "累计停机 6.5 小时"),
