@@ -256,6 +256,7 @@ def _peers(copilots: Copilots, of: AnswerSet, table: Table, *, reading: bool = F
         from benchmarks import peer_readers, peers
 
         versions = peers.versions()
+        marking = peer_readers.readers(SHIPPED_FOLDER / "reader") if reading else {}
     except Exception as error:
         table.notes.append(f"peers left out: {error}")
         return []
@@ -267,7 +268,6 @@ def _peers(copilots: Copilots, of: AnswerSet, table: Table, *, reading: bool = F
     vectors = peers.Vectors()
     vectors.prepare([q.text for q in of.questions])
     out = []
-    marking = peer_readers.readers(SHIPPED_FOLDER / "reader") if reading else {}
     for name, make in peers.DEFAULTS.items():
         system = make(texts, vectors)
         ranked = [system.search(q.text, peers.DEPTH) for q in of.questions]
@@ -286,7 +286,7 @@ def _peers(copilots: Copilots, of: AnswerSet, table: Table, *, reading: bool = F
     table.notes.append(
         f"peers: {versions}; their answer is the first passage of their search over the same chunks, or the sentence of it nearest to "
         "the question by the same weights; for short answers also what haystack's extractive reader and txtai's extractive questions mark "
-        "with our reader's weights in float32 (no other reading model can be had here); LangChain's recipe marks nothing without a language model"
+        "with our reader's weights in float32, haystack's in eight passages, txtai's in its first (no other reading model can be had here); LangChain's recipe marks nothing without a language model"
     )
     return out
 
@@ -377,8 +377,10 @@ def citations(copilots: Copilots, names: Sequence[str], save: bool) -> None:
                         "whole, parts": result,
                     }
                     file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    if not pooled:
+        return
     table.add(
-        "all of them", len(pooled), percent([float(whole) for whole, _ in pooled]),
+        "all of these", len(pooled), percent([float(whole) for whole, _ in pooled]),
         percent([float(parts) for _, parts in pooled]), "", "", "",
     )  # fmt: skip
     table.publish(save)

@@ -27,7 +27,8 @@ def question_answering_folder(version: Path) -> Path:
     from torch import from_numpy
     from transformers import AutoTokenizer, BertForQuestionAnswering
 
-    folder = CACHE / "peer_reader" / file_sha256(version / LAYERS)[:12]
+    weights = (version / LAYERS, version / HEAD)
+    folder = CACHE / "peer_reader" / "-".join(file_sha256(file)[:12] for file in weights)
     if (folder / "config.json").is_file():
         return folder
     made = folder.with_name(folder.name + ".part")
@@ -91,8 +92,10 @@ class TxtaiReader:
         first = next((text for text in passages if text.strip()), "")
         try:
             found: list[Any] = self._reader([question], [first]) if first else []
-        except TypeError:  # where the likeliest span lies outside the passage, it fails
-            return ""
+        except TypeError as error:  # where the likeliest span lies outside the passage, it fails just so
+            if "word_index" in str(error) or "NoneType" in str(error):
+                return ""
+            raise
         return str(found[0] or "") if found else ""
 
 

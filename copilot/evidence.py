@@ -54,9 +54,7 @@ _TRADE = tuple(
 # The last characters of Chinese words for equipment: one that no hit holds names a thing that is not in the plant.
 _EQUIPMENT = frozenset("塔炉窑泵阀罐釜桶箱柜仪梯车吊缸轴轮链筛磨钻锯床钳钩辊")
 _SHORT_NUMBER = 3  # digits
-_SAID_BEFORE = (
-    "alarms?|errors?|err|faults?|codes?|warnings?|messages?|no|number|#|报警|警报|告警|错误|故障|代码|警告|编号|码|号"
-)
+_SAID_BEFORE = "alarms?|errors?|err|e|faults?|codes?|events?|status|trips?|warnings?|messages?|no|number|#|报警|警报|告警|错误|故障|代码|警告|编号|码|号"
 _SURELY_MEANT = 0.8  # meaning from which a passage in the other language is about that thing all the same
 # Words of questions that documents seldom repeat: their absence says nothing.
 _ASKING_WORDS = """
@@ -328,8 +326,13 @@ def _holds(code: str, hits: Sequence[Hit]) -> bool:
     written = r"[\W_]*".join(map(re.escape, pieces))
     # A short number alone is everywhere: as a code it stands behind the word for one ("error 19", "#3").
     short = len(pieces) == 1 and pieces[0].isdigit() and len(pieces[0]) <= _SHORT_NUMBER
-    before = rf"(?:{_SAID_BEFORE})[\W_]{{0,3}}" if short else r"(?<![a-z0-9])"
-    pattern = re.compile(before + written + r"(?!\d)")
+    before = rf"(?<![a-z])(?:{_SAID_BEFORE})(?:\s+is|[是为])?[\W_]{{0,3}}" if short else r"(?<![a-z0-9])"
+    behind = (
+        rf"|(?<![\w.]){written}\s*号?\s*(?:报警|警报|告警|错误|故障)|(?:^|[|\n:：])\s*{written}\s*(?:$|[|\n])"
+        if short
+        else ""
+    )
+    pattern = re.compile(before + written + r"(?!\d)" + behind)
     return any(
         hit.stage is Stage.CODE or pattern.search(text) or _in_a_range(pieces, text)
         for hit in hits

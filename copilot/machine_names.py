@@ -15,11 +15,16 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _GENERAL = ("machine", "asset", "equipment", "unit", "line", "model", "station")
 _GENERAL_ZH = ("设备", "机器", "机台", "产线", "机床", "编号")
 _SHORT = re.compile(r"[A-Za-z]|\d{1,3}")
+# What makes a letter an axis and a number a quantity: "machine X axis", "the excavator 500 hour service".
+_NOT_MORE = (
+    r"(?![\w/&'’-])(?!\s*(?:axis|axes|axle|phase|side|circuit|pole|轴|相))"
+    r"(?!\s*(?:h|hrs?|hours?|days?|weeks?|months?|years?|t|tons?|tonnes?|bar|psi|kg|mm|cm|m|rpm|kw|hp|v|volts?|a|amps?|%|°|l|litres?|times)\b)"
+)
 _COINED = 5  # letters from which a word with a capital inside is a name in small letters, too
 _LEAST_SHORT = 2  # machines with a letter or number for a name from which another letter must be another machine
 # Plain words that are kinds of machines as well, before a number of something else: "drive 3", "pump 2", "fan 1", "scale 5".
 _PARTS_AS_WELL = frozenset(
-    {"drive", "pump", "fan", "scale", "laser", "inverter", "valve", "model", "line", "unit", "station"}
+    {"press", "drive", "pump", "fan", "scale", "laser", "inverter", "valve", "model", "line", "unit", "station"}
 )
 
 
@@ -30,7 +35,7 @@ def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
     for "Hydraulic press HP-200") that belongs to one machine only; last come slips of the pen, never in digits.
     """
     folded = fold(text)
-    machines = [name for name in machines if _tells(name, folded) or _written_as(name, text)]
+    machines = [name for name in machines if _tells(name, text) or _written_as(name, text)]
     full = [(name, match) for name in machines if (match := _name_pattern(name).search(folded)) and match[0].strip()]
     if full:
         longest = max(len(match[0]) for _, match in full)
@@ -43,8 +48,8 @@ def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
         ):
             return None
         name, words = best[0]
-        whole = _behind_its_kind(name).search(folded) if _SHORT.fullmatch(name) else None
-        return name, whole[0] if whole else words
+        whole = _behind_its_kind(name).search(text) if _SHORT.fullmatch(name) else None
+        return name, fold(whole[0]) if whole else words
     aliases: dict[str, set[str]] = {}
     for name in machines:
         for alias in _designations(name):
@@ -69,7 +74,7 @@ def _by_initials(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
     return next(iter(hits.items())) if len(hits) == 1 else None
 
 
-def _tells(name: str, folded: str) -> bool:
+def _tells(name: str, text: str) -> bool:
     """Whether a name in a question can only be the machine's: a model name, several words, or behind "machine", "设备".
 
     Machines may be called "A", and folders "docs" or "config": such a word alone must not narrow the search.
@@ -79,7 +84,7 @@ def _tells(name: str, folded: str) -> bool:
         return True
     if len(parts) > 1 or (_HAN.search(name) and len(name) > 1):
         return True
-    return _behind_its_kind(name).search(folded) is not None
+    return _behind_its_kind(name).search(text if _SHORT.fullmatch(name) else fold(text)) is not None
 
 
 @cache
@@ -95,12 +100,17 @@ def _kind_words() -> tuple[str, str, str]:
 def _behind_its_kind(name: str) -> re.Pattern[str]:
     """A name behind the word for its kind, or of Chinese before it: "excavator no. A", 设备A, A号挖机, A机."""
     latin, han, behind = _kind_words()
-    before = rf"(?:\b(?:{latin})s?\s*(?:no\.?|number|#)?\s*|(?:{han})\s*)"
     named = _name_pattern(name).pattern
-    pattern = before + named
-    if _SHORT.fullmatch(name):
-        pattern += rf"|{named}\s*(?:[号#]\s*(?:{behind})?|(?:{behind}))"
-    return re.compile(pattern)
+    if not _SHORT.fullmatch(name):
+        return re.compile(rf"(?:\b(?:{latin})s?\s*(?:no\.?|number|#)?\s*|(?:{han})\s*){named}")
+    number = name.isdigit()
+    own = re.escape(name.upper())
+    kinds = "|".join(word for word in latin.split("|") if word not in _PARTS_AS_WELL)
+    # A letter is a name in capitals only ("the machine a man"), and 5月3号液压泵 names a day.
+    return re.compile(
+        rf"(?i:\b(?:{kinds})s?\s*(?:no\.?|number|#)?\s*|\b(?:{latin})s?\s*(?:no\.?|number|#)\s*|(?:{han})\s*){own}{_NOT_MORE}"
+        rf"|(?<![A-Za-z0-9月.-]){own}\s*(?:[号#]\s*(?:{behind}){'' if number else '?'}{'' if number else rf'|(?:{behind})'})"
+    )
 
 
 def unknown_designation(text: str, machines: Sequence[str]) -> str | None:
@@ -116,15 +126,19 @@ def unknown_designation(text: str, machines: Sequence[str]) -> str | None:
         return None
     latin, han, behind = _kind_words()
     letters = [name for name in known if name.isalpha()]
-    shape = "[A-Z]" if len(letters) >= _LEAST_SHORT else r"\d{1,3}"
+    lettered = len(letters) >= _LEAST_SHORT
+    shape = "[A-HJ-Z]" if lettered else r"\d{1,3}"  # I is the one who asks
+    said = r"(?:no\.?|number|#)" + ("?" if lettered else "")
+    kinds = "|".join(word for word in latin.split("|") if word not in _PARTS_AS_WELL)
     found = re.search(
-        rf"(?i:\b(?P<kind>{latin})\s+(?:no\.?|number|#)?\s*)(?P<name>{shape})(?![\w/&'’-])"
-        rf"|(?:{han})\s*(?P<zh>{shape})(?![\w]|[号#])|(?<![A-Za-z0-9])(?P<first>{shape})\s*(?:[号#]\s*(?:{behind})|(?:机|车|挖机))",
+        rf"(?i:\b(?:{kinds})\s+{said}\s*)(?P<name>{shape}){_NOT_MORE}"
+        rf"|(?<![A-Za-z0-9月.-])(?P<first>{shape})\s*[号#]\s*(?:{behind})"
+        + (rf"|(?:{han})\s*(?P<zh>{shape}){_NOT_MORE}" if lettered else "(?P<zh>(?!))"),
         text,
     )
     if found is None or fold(found["name"] or found["zh"] or found["first"]) in known:
         return None
-    return None if found["kind"] and fold(found["kind"]) in _PARTS_AS_WELL else found[0].strip()
+    return found[0].strip()
 
 
 def squeezed(name: str) -> str:
@@ -142,7 +156,7 @@ def _written_as(name: str, text: str) -> bool:
     With one capital at its head it must not open an English sentence, where "Press" and "Config" are words like others.
     """
     if re.fullmatch(r"[A-Z]", name):  # "what about the horn on D?"
-        return re.search(rf"\b(?:on|of|for|at|in|from)\s+{name}(?=$|[\s?.,;:!])", text) is not None
+        return re.search(rf"\b(?:on|of|for|at|from)\s+{name}(?=$|[\s?.,;:!]){_NOT_MORE}", text) is not None
     if not re.fullmatch(r"[A-Za-z]{2,}", name) or not any(map(str.isupper, name)):
         return False
     # A capital inside ("LinuxCNC") makes it a name however it is typed.

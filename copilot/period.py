@@ -50,8 +50,10 @@ _UNITS_ZH = {
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _NUMBER = r"\d{1,3}|" + "|".join(_NUMBERS)
 _YEAR = r"(?:19|20)\d\d"
-# "in May 08" is a year, because a day of a month is written without a nought; "May 8" is a day.
-_SHORT_YEAR = rf"{_YEAR}|['’]\d\d|0\d"
+_SHORT_YEAR = rf"{_YEAR}|['’]\d\d"
+_IN = re.compile(r"\b(?:in|of)\s*$")
+# What a number before a month belongs to: "press 2 May 2025", "error 20 March".
+_OWNER = re.compile(r"(?:\b(?:errors?|alarms?|faults?|codes?|press|pump|machine|line|unit|axis|no\.?|number)|#)\s*$")
 _NOT_A_YEAR = r"(?<![\w.-])"
 _NUMBER_ZH = r"\d{1,3}|[一二两三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九半]"
 _UNIT_ZH = "天|日|周|星期|礼拜|月|季度|年"
@@ -66,14 +68,14 @@ _STRETCH = "|".join(
         r"(?P<day>today|yesterday)",
         rf"(?P<iso>{_NOT_A_YEAR}{_YEAR}[-/.](?:1[0-2]|0?[1-9])(?:[-/.](?:[12]\d|3[01]|0?[1-9]))?(?![\w-]))",
         rf"(?:q(?P<quarter>[1-4])\s+(?P<q_year>{_YEAR}))",
-        rf"(?:(?:(?<![\w.,:/-])(?P<d_first>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?\s+(?:of\s+)?)?(?P<month>{_MONTH})\b\.?"
-        rf"(?:\s+(?P<m_day>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?\b(?!\d),?)?(?:\s*(?:of\s+)?(?P<m_year>{_SHORT_YEAR})\b)?)",
+        rf"(?:(?:(?<![\w.,:/-])(?P<d_first>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?\s+(?:of\s+)?)?(?P<month>{_MONTH})\b\.?"
+        rf"(?:\s+(?P<m_day>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?\b(?![\d:]),?)?(?:\s*(?:of\s+)?(?P<m_year>{_SHORT_YEAR})\b)?)",
         rf"(?:{_NOT_A_YEAR}(?P<year>{_YEAR})(?![\w-]|年))",
         rf"(?:最近|近|过去|前)的?(?P<zn>{_NUMBER_ZH})(?:个)?(?P<zn_unit>{_UNIT_ZH})(?:之?内|来)?",
         r"(?P<z_which>今年|本年度?|去年|前年|今天|昨天|前天|(?:本|这个?|当|上个?)(?:周|星期|礼拜|月|季度))(?:的?(?P<z_in>1[0-2]|[1-9])月份?)?",
         rf"(?:(?P<z_year>{_YEAR})年(?:(?P<z_month>1[0-2]|0?[1-9])月份?(?P<z_day>[12]\d|3[01]|0?[1-9])?[日号]?)?)",
         r"(?:(?<![\d.])(?P<zs_year>\d\d)年(?P<zs_month>1[0-2]|0?[1-9])月份?(?P<zs_day>[12]\d|3[01]|0?[1-9])?[日号]?)",
-        r"(?:(?<![\d.])(?P<zs_only>0\d)年(?![\d后前内以]))",
+        r"(?:(?<![\d.])(?P<zs_only>\d\d)年(?=里|间|全年|换|更换|修|维修|坏|报|出|发生|故障|停机|一共|总共|共|有几|有多少))",
         r"(?:(?<![\d个])(?P<z_only>1[0-2]|[1-9])月(?:份|(?P<z_only_day>[12]\d|3[01]|[1-9])[日号])?)",
     )
 )
@@ -190,7 +192,18 @@ def _counted_zh(match: re.Match[str], _: str, today: date) -> tuple[date, date]:
 
 
 def _named_month(match: re.Match[str], text: str, today: date) -> tuple[date, date] | None:
-    month, year, day = _MONTHS[match["month"]], match["m_year"], match["m_day"] or match["d_first"]
+    month, year, day, first = _MONTHS[match["month"]], match["m_year"], match["m_day"], match["d_first"]
+    before = text[: match.start()]
+    first = None if first and _OWNER.search(before) else first
+    if (
+        day
+        and day.startswith("0")
+        and not year
+        and (first or _IN.search(before))
+        and not re.match(r"\s*[-–/,]\s*\d", text[match.end() :])
+    ):
+        year, day = day, None  # "in May 08" and "10 Sept 07" name years; "May 08" and "May 05, 2024" days
+    day = day or first
     # "may" and "march" are verbs as well, "dec" and "sun" parts of words: alone they need a word of time before them.
     if not year and not (day and len(match["month"]) > 3) and not _MONTH_ALONE.search(text[: match.start()]):
         return None

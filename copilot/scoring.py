@@ -43,7 +43,7 @@ time last occur happen fault fail failur report mani often histori previous past
 list befor
 year month week quarter day ever downtim caus code alarm error machin most frequent common recent stop break broke
 broken down breakdown outag stoppag who whom technician
-date need pls pleas wo wos nr number total amount bill cost spent ever mention entri log ticket job singl whole come came appear seen all everi each similar case
+date need pls pleas wo wos nr number total amount bill cost spent ever mention entri log ticket job singl come came appear seen all everi each similar
 上次 次数 多次 几次 出现 现过 发生 生过 故障 障记 记录 维修 修记 以前 之前 历史 怎么 么修 修好 处理 报警 警出 代码
 最近 近一 一次 今年 去年 停机 机时 时间 坏了 坏过 坏几 了几 过几 本月 本周 上周 个月
 是谁 谁修 谁处 谁换 师傅 哪位 哪天 是哪 哪一 一天 几号 费用 用多 多少 花了 工单 最后 一共 总共 合计
@@ -73,13 +73,13 @@ _JUST_SAYS = 12  # characters of a heading that only says "Default"
 _ASKS_COMMAND = re.compile(
     both_scripts(
         r"\b(?:which|what)(?:['’]?s| is| are)? (?:the )?(?:\w+ ){0,2}?(?:commands?|g-?codes?|m-?codes?|macros?|instructions? to send)\b|\bcommands? (?:for|to|that)\b|"
-        r"(?:哪一?|什么|啥)(?:[条个种]|样的)?(?:[GMgm]代?码|指令|命令|宏)|(?:发|用|输入|敲)(?:什么|哪[条个]|啥)(?:指令|命令|代码)?(?:$|[?？来去能可])|(?:指令|命令)(?:是|叫)?(?:什么|哪)"
+        r"(?:哪一?|什么|啥)(?:[条个种]|样的)?(?:[GMgm]代?码|指令|命令|宏)|(?:发|输入|敲)(?:什么|哪[条个]|啥)(?:指令|命令|代码)?(?:$|[?？来去能可])|(?:指令|命令)(?:是|叫)?(?:什么|哪)"
     ),
     re.IGNORECASE,
 )
 # What is typed or sent: G28, M420 S1, SET_SKEW CLEAR=1, $32=1, "git pull".
 _COMMAND = re.compile(
-    r"(?<![\w$.-])(?:[GMT]\d{1,4}(?:\.\d)?(?![\w.])|[A-Z][A-Z0-9]*_[A-Z0-9_]+|\$[A-Za-z0-9#]+(?:=\S+)?|(?:sudo|git|pip3?|apt|apt-get|systemctl|make|cd|ls) [\w./~-]+)"
+    r"(?<![\w$.-])(?:[GM]\d{1,4}(?:\.\d)?(?![\w.])(?!\s*(?:bolts?|screws?|nuts?|threads?|keys?|x\s?\d|×|螺))|[A-Z][A-Z0-9]*_[A-Z0-9_]+|\$[A-Za-z0-9#]+(?:=\S+)?|(?:sudo|git|pip3?|apt|apt-get|systemctl) [\w./~-]+)"
 )
 _CODE_CELL = re.compile(
     r"[A-Za-z]{1,4}\s?\d{0,3}(?:\s?[-_.]\s?\d{1,4}){1,2}|[A-Za-z]{1,4}\d{1,5}|[$#]\d{1,5}|0x[0-9A-Fa-f]+"

@@ -27,7 +27,7 @@ _LEAST_LETTERS = 4  # "key", "nut" and the like are plain words as well
 # c/o and c/out are "change out" in work orders.
 _LONE = {
     "replace": re.compile(
-        r"(?<![转切交变互兑替更])换(?![热向气挡档算能流新掉])|(?<![a-z])c\s?/\s?o(?:ut)?(?![a-z])|\bchange[\s-]?outs?\b|\br\s?&\s?r\b|\b(?:rplc|repl)\b"
+        r"(?<![转切交变互兑替更])换(?![热向气挡档算能流新掉])|(?<![a-z])c\s?/\s?o(?:ut)?(?![a-z])(?!\s+(?:contact|relay|valve|switch))|\bchange[\s-]?outs?\b|\br\s?&\s?r\b|\b(?:rplc|repl)\b"
     )
 }
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from indexer.analysis import holds_chinese
 from indexer.chinese import both_scripts
 from indexer.fault_reports.table import By
 
@@ -59,7 +60,7 @@ _MEASURES = (
         ),
     ),
 )  # fmt: skip
-_JOB = r"(?:work ?orders?|wos?\b|repairs?|jobs?|tickets?|records?|reports?|faults?|failures?|breakdowns?|incidents?|stops?|stoppages?|outages?)"
+_JOB = r"(?:work ?orders?|wos?\b|repairs?|jobs?|tickets?|records?|reports?|faults?|failures?|breakdowns?|incidents?|stops?(?!\s+(?:distance|time|stroke|category|position))|stoppages?|outages?)\b(?!-)"
 _ONE_JOB_ZH = r"(?:一?[次笔单项回]|工单|维修|故障|报修)"
 _SINGLE = (
     (
@@ -110,9 +111,10 @@ _COUNTING_WORDS = re.compile(
     r"\b(?:how|much|money|was|were|did|has|have|had|costs?|spent|spend|long|many|hours?|time|down(?:time)?|stopped|standing|idle|lost|out|of|"
     r"service|order|total|overall|accumulated|repairs?|maintenance|faults?|failures?|breakdowns?|which|what|our|most|highest|longest|worst|largest|"
     rf"biggest|least|fewest|lowest|shortest|by|per|for|each|component|part|assembly|module|expensive|costly|cheapest|dearest|"
-    rf"costliest|priciest|single|took|lasted|mtbf|mttr|mean|between|the|us|{_JOB}|work|(?:{_MACHINES})s?)\b",
+    rf"costliest|priciest|single|took|lasted|mtbf|mttr|mean|between|the|us|{_JOB}|work)\b",
     re.IGNORECASE,
 )
+_MACHINE_NOUN = _pattern(rf"\b(?:{_MACHINES})s?\b")
 _FEWEST = _pattern(r"\b(?:least|fewest|lowest|shortest)\b|最(?:少|低|短)")
 _OF_A_MANUAL = _pattern(r"\b(?:parameters?|settings?|setpoints?)\b|参数|设定|设置|功能码")
 _OF_THE_PAST = _pattern(
@@ -128,8 +130,10 @@ def beside_tally(question: str, tally: Tally) -> str:
     ['last', 'gearbox', 'change', '?']
     """
     for words in sorted(tally.words, key=len, reverse=True):
-        kept = _COUNTING_WORDS.sub(" ", words)
-        question = question.replace(words, kept if kept.strip() and words.isascii() else " ")
+        kept = " " if holds_chinese(words) else _COUNTING_WORDS.sub(" ", words)
+        if tally.by == "machine":
+            kept = _MACHINE_NOUN.sub(" ", kept)
+        question = question.replace(words, kept)
     return question
 
 

@@ -257,9 +257,17 @@ _HAPPENED = re.compile(
 )
 _SIMILAR = re.compile(
     both_scripts(
-        r"\bsimilar (?:cases?|faults?|failures?|problems?|incidents?|reports?|work orders?)\b|\b(?:seen|had) (?:this|that|it) before\b"
-        r"|类似(?:的)?(?:故障|案例|记录|工单|报修)|以前(?:有没有)?(?:出现|发生|遇到|碰到)过"
+        r"\bsimilar (?:cases?|faults?|failures?|problems?|incidents?|reports?|work orders?)\b|\bhave (?:we|you) (?:seen|had) (?:this|that|it) before\b"
+        r"|类似(?:的)?(?:故障|案例|记录|工单|报修)|以前有没有(?:出现|发生|遇到|碰到)过"
     ),
+    re.IGNORECASE,
+)
+_HOW_OFTEN_IT_DID = re.compile(
+    r"\bhow (?:many|often)\b.{0,60}\b(?:was|were|did|have|has|had)\b|(?:几|多少)[次回起]", re.IGNORECASE
+)
+# How many entries a machine keeps is said by its manual.
+_OF_A_MEMORY = re.compile(
+    r"\b(?:can|could|store[sd]?|keeps?|supports?|holds?|max(?:imum)?|capacity|memory)\b|最多|能|可以|保存|存储|容量|支持",
     re.IGNORECASE,
 )
 _IN_ALL = re.compile(
@@ -339,6 +347,10 @@ def _second(decision: RouteDecision) -> RouteDecision:
 def _counts_the_past(text: str, period: Period | None) -> bool:
     """Whether a question is about what happened: "how many faults last month", 网络停运总共多少条, which want no value of a manual."""
     if _SIMILAR.search(text):
+        return True
+    if _OF_A_MEMORY.search(text):
+        return False
+    if period is not None and _HOW_OFTEN_IT_DID.search(text):
         return True
     return bool(_HAPPENED.search(text)) and (period is not None or bool(_IN_ALL.search(text)))
 

@@ -41,7 +41,7 @@ STOP_WORDS = frozenset(
     "than then too very just please tell explain any some such not no s t ll re ve d "
     # As they are typed on a telephone: without the apostrophe, or short.
     "doesnt dont didnt isnt arent wasnt werent wont cant cannot couldnt shouldnt wouldnt havent hasnt hadnt aint "
-    "whats hows wheres whos thats theres im ive youre theyre gonna kinda pls plz ok okay hey hi thx thanks btw acc "
+    "whats hows wheres whos thats theres ive youre theyre gonna kinda pls plz ok okay hey thx thanks btw "
     "seem seems really actually still again gets got keeps somebody someone anybody anyone don doesn didn isn wasn won".split()
 )
 STOP_BIGRAMS = frozenset(

@@ -20,6 +20,10 @@ from indexer.analysis import fold
 from indexer.chinese import both_scripts
 from indexer.types import Chunk, ChunkKind
 
+_RATING = re.compile(
+    both_scripts(r"^(?:no\.?|nr\.?|#|item|id|row|line)$|severity|occurrence|detection|\brpn\b|rating|^序号$|严重度|频度|发生度|探测度|检测度|风险"),
+    re.IGNORECASE,
+)  # fmt: skip
 _MOST = 7  # other rows
 _MOST_ROWS = 2_000  # of a table that is looked through
 
@@ -54,6 +58,8 @@ def also_listed(understanding: Understanding, row: Chunk, knowledge: Knowledge, 
     if not 1 < len(section) <= _MOST_ROWS:
         return
     label, failure = _label(cells[place]), _failure(cells, place)
+    if not failure:
+        return
     said = {fold(_value(cells[place]))}
     others: list[tuple[Chunk, Unit]] = []
     for chunk in section:
@@ -82,8 +88,8 @@ def _column(question: str, cells: Sequence[Unit]) -> int | None:
 
 
 def _failure(cells: Sequence[Unit], place: int) -> tuple[str, ...]:
-    """What a row is about: the words of its cells before the one asked for, numbers left out."""
-    return tuple(fold(cell.text) for cell in cells[:place] if not _value(cell).strip().isdigit())
+    """What a row is about: its cells before the one asked for, but for its number and its ratings."""
+    return tuple(fold(cell.text) for cell in cells[:place] if not _RATING.search(_label(cell)))
 
 
 def _label(cell: Unit) -> str:

@@ -30,7 +30,11 @@ _MOST = re.compile(
 _HOW_MANY_ZH = re.compile(
     r"(?:一共|总共|合计|累计|共)?(?:[发出]生?[了过]?|有[过]?|是)?(?:多少|几)[次条回起例个张单]?(?:记录|工单|故障)?"
 )
-_NUMBERED = re.compile(r"(?<![\w.,-])[A-Za-z]{0,4}-?\d{3,}(?![\w.,]*\d)")
+_NUMBERED = re.compile(
+    r"(?:^\s*|\b(?:orders?|reports?|records?|tickets?|entry|wo|job|no\.?|number|id)[\s:#.]*|#\s*|(?:工单|记录|单号|编号|报修单)号?[\s:：]*)"
+    r"([A-Za-z]{0,4}-?\d{3,})(?![\w.,]*\d)(?!年)",
+    re.IGNORECASE,
+)
 _COUNTS = re.compile(
     r"\bhow (?:many|often)\b|\bnumber of\b|\bcount\b|\bnr of\b|多少|几[次条回起例个]|次数|条数", re.IGNORECASE
 )
@@ -51,17 +55,21 @@ def answer_history(
     few = table.total() <= MOST_COMPARED
     records = records_within(table, limits) if limits.named or tally or few else []
     limits, records = widened(limits, records, table)
-    if not limits.period and understanding.period and few:
-        limits, records = on_the_day(understanding.period, limits, records, table)
+    undated = understanding.period is not None and table.total() > 0 and not table.is_dated
+    if understanding.period is not None and undated and few:
+        limits, records, undated = on_the_day(understanding.period, limits, records, table)
     text = understanding.text.casefold()
     asked = _HOW_MANY_ZH.sub(" ", beside_tally(understanding.text, tally) if tally else understanding.text)
     spoken = spoken_of(asked, _topics(understanding, limits, asked), understanding.others, records)
     if (records and (limits.named or tally or (counts and spoken.whole))) or (limits.named and table.total()):
         yield quoter.frame(_counted(understanding, limits, records, spoken, table, tally))
-    if tally and tally.single and records:
-        yield from _outstanding(understanding, tally, spoken.whole or records, knowledge, quoter)
+    if undated:
+        yield quoter.frame(say(understanding.language, "undated"))
+    relevant = _relevant(spoken, records, tally)
+    if tally and tally.single and relevant:
+        yield from _outstanding(understanding, tally, relevant, knowledge, quoter)
         return
-    if tally and tally.by and (line := _ranking(understanding, tally, tally.by, spoken.whole or records)):
+    if tally and tally.by and (line := _ranking(understanding, tally, tally.by, relevant)):
         yield quoter.frame(line)
     elif records and (limits.named or tally) and _MOST.search(text) and not limits.machines:
         yield from _pareto(understanding, table, limits, quoter)
@@ -160,9 +168,11 @@ def _counted(
     if records[0].report.date:
         line += say(language, "last_on", date=records[0].report.date)
     matching = spoken.whole
+    summed = _relevant(spoken, records, tally)
+    if tally and spoken.asked and not matching and (not summed or tally.by is None):
+        line += say(language, "nearest_records", count=len(summed)) if summed else say(language, "none_speaks")
     if tally and tally.single:
         return line + say(language, "stop")
-    summed = matching or records
     if matching:
         line += say(language, "matching", count=len(matching))
         if matching[0].report.date and not tally:
@@ -173,6 +183,17 @@ def _counted(
         if len(stated) < len(summed):
             line += say(language, "stated", count=len(stated))
     return line + say(language, "stop")
+
+
+def _relevant(spoken: Spoken, records: Sequence[StoredReport], tally: Tally | None) -> Sequence[StoredReport]:
+    """What is summed and ranked: records that speak of all that is asked, else those that come nearest; all where nothing more is asked.
+
+    A ranking of machines or parts names many things besides ("lines of the export"): without whole matches it is of all.
+    """
+    if not spoken.asked or (tally and tally.by and not spoken.whole and spoken.shares):
+        return records
+    best = spoken.shares[0][0] if spoken.shares else 0.0
+    return spoken.whole or [one for share, one in spoken.shares if share >= _AS_MUCH * best]
 
 
 def _measured(measure: Measure, record: StoredReport) -> float | None:
@@ -302,7 +323,9 @@ def _nearest(
     Across languages, and where nothing limits the records, the words alone say little: there the place that search gave
     a record counts as much. A record that is asked for by its number comes before all others.
     """
-    written = set(_NUMBERED.findall(understanding.text))
+    written = set(_NUMBERED.findall(understanding.text)) - {
+        understanding.period.written if understanding.period else ""
+    }
     if numbered := [one for one in records.values() if one.report.report_id in written]:
         return numbered
     if spoken.whole and last:
@@ -322,8 +345,11 @@ def _nearest(
     near = [one for score, one in scored if score >= enough * scored[0][0]]
     if last:
         near.sort(key=lambda one: one.report.date or "", reverse=True)
-    near += [one for one in spoken.whole if one not in near]
-    near += [one for score, one in scored if one not in near and score >= _HALF_AS_MUCH * scored[0][0]]
+    there = {one.chunk_id for one in near}
+    near += [one for one in spoken.whole if one.chunk_id not in there]
+    there |= {one.chunk_id for one in near}
+    behind = (one for score, one in scored if score >= _HALF_AS_MUCH * scored[0][0])
+    near += [one for one in behind if one.chunk_id not in there]
     return near
 
 

@@ -60,36 +60,35 @@ def limits_of(understanding: Understanding, table: FaultReportTable) -> Limits:
 def widened(limits: Limits, records: list[StoredReport], table: FaultReportTable) -> tuple[Limits, list[StoredReport]]:
     """The limits without a component or failure mode that few of the records which speak of it have in their column.
 
-    Not every export fills its columns: of 24 records that speak of the slew gearbox one may have "Slew" as its component.
+    Not every export fills its columns: of 24 records that speak of the slew gearbox one may have "Slew" as its component. What
+    alone limits them stays.
     """
-    without = {
-        "component": replace(limits, component=None),
-        "failure_mode": replace(limits, failure_mode=None),
-    }
-    for name, wider in without.items():
+    for name in ("component", "failure_mode"):
         value = getattr(limits, name)
+        wider = replace(limits, component=None) if name == "component" else replace(limits, failure_mode=None)
         if value is None or not wider.named:
             continue
         wanted, key = set(tokens(value)), name_key(value)
         speak = [one for one in records_within(table, wider, _LOOKED_AT) if wanted <= words_told(one.report)]
         if sum(name_key(getattr(one.report, name) or "") == key for one in speak) < _FILLED * len(speak):
-            return wider, records_within(table, wider)
+            limits, records = wider, records_within(table, wider)
     return limits, records
 
 
 def on_the_day(
     period: Period, limits: Limits, records: list[StoredReport], table: FaultReportTable
-) -> tuple[Limits, list[StoredReport]]:
-    """Of records without dates those whose texts write the day asked about, 7月9日 for 7月9号; all where none does.
+) -> tuple[Limits, list[StoredReport], bool]:
+    """Of a table without dates the records whose texts write the day asked about, 7月9日 for 7月9号; all, and True, where none does.
 
     The day tells more than a column: where the records it limits have none of that day, others may.
     """
     words = _day(period.words)
+    day = re.compile(rf"(?<!\d){re.escape(words)}" + (r"(?!\d)" if words[-1:].isdigit() else ""))
     wider = replace(limits, component=None, failure_mode=None)
     for limited, listed in ((limits, records), (wider, records_within(table, wider))):
-        if told := [record for record in listed if words in _day(told_in(record.report))]:
-            return limited, told
-    return limits, records
+        if told := [record for record in listed if day.search(_day(told_in(record.report)))]:
+            return limited, told, False
+    return limits, records, True
 
 
 def _day(text: str) -> str:

@@ -30,10 +30,12 @@ _SAME_WORK = 0.3  # what a record gains that tells of the work asked about
 class Spoken:
     """Records that speak of the topics: `whole` of all of them, newest first; `shares` of how much each that speaks of most.
 
+    `asked`: whether there were topics to compare with, so that an empty `whole` says that no record speaks of them.
     `shares` are pairs, best first: what a record says of the topics, 0 to about 1, and the record.
     """
 
     whole: tuple[StoredReport, ...] = ()
+    asked: bool = False
     shares: tuple[tuple[float, StoredReport], ...] = ()
 
 
@@ -55,31 +57,31 @@ def spoken_of(
 
     What is done is no topic where the thing is named: a "new load cell" says that it was replaced; where records tell of the
     same work, the others are left out. Rare topics weigh more (inverse document frequency among the records); one that no
-    record has is left out of `shares`, never of `whole`.
+    record has is left out of `shares`; of `whole` only such that are ends of Chinese words. A word cut off ("vac") counts in `shares` alone.
     """
     wanted = {term for term in topics if len(term) > 1}  # a single character says little
     wanted = {term for term in wanted if not actions_in(term)} or wanted
-    if not wanted or not 2 <= len(records) <= MOST_COMPARED:
+    if not wanted or not 1 <= len(records) <= MOST_COMPARED:
         return Spoken()
     may_speak = _prefilter(wanted, others)
     held: dict[int, dict[str, float]] = {}
+    hinted: dict[int, dict[str, float]] = {}
     for place, record in enumerate(records):
         told = told_in(record.report)
         if may_speak(told):
             words = _words(told)
             otherwise = said_otherwise(others, words)
             found = {term: 1.0 if term in words else SAYS for term in wanted if term in words or term in otherwise}
-            found |= {
-                term: _SHORTENED for term in wanted - found.keys() if any(_shortened(term, word) for word in words)
-            }
             if found:
                 held[place] = found
+            found = found | {term: _SHORTENED for term in wanted - found.keys() if _is_shortened(term, words)}
+            if found:
+                hinted[place] = found
     wanted -= _torn(wanted, set().union(*held.values()) if held else set())
     whole = tuple(records[place] for place, found in held.items() if wanted and wanted <= found.keys())
     work = actions_in(question)
-    same = tuple(record for record in whole if work & actions_in(told_in(record.report)))
-    whole = same or whole
-    return Spoken(whole if len(whole) < len(records) else (), _shares(question, held, records))
+    same = tuple(record for record in whole if work & _work(told_in(record.report)))
+    return Spoken(same or whole, bool(wanted), _shares(question, hinted, records))
 
 
 @lru_cache(maxsize=MOST_COMPARED)
@@ -90,6 +92,11 @@ def _joined(told: str) -> str:
 @lru_cache(maxsize=MOST_COMPARED)
 def _words(told: str) -> frozenset[str]:
     return frozenset(words_in(told))
+
+
+@lru_cache(maxsize=MOST_COMPARED)
+def _work(told: str) -> frozenset[str]:
+    return actions_in(told)
 
 
 def _is_shortened(term: str, words: Set[str]) -> bool:
@@ -125,7 +132,7 @@ def _shares(
     said = {}
     for place, found in held.items():
         share = sum(weights[term] * worth for term, worth in found.items()) / total
-        same = bool(work) and bool(work & actions_in(told_in(records[place].report)))
+        same = bool(work) and bool(work & _work(told_in(records[place].report)))
         if share >= _LEAST_SAID:
             said[place] = share + _SAME_WORK * same
     ordered = sorted((-share, place) for place, share in said.items())

@@ -11,15 +11,18 @@ from indexer.fault_reports.table import FaultReportTable
 
 _COST = re.compile(
     both_scripts(
-        r"\b(?:how much (?:did|was|has|have|were)\b.{0,60}?\b(?:cost|spent|pay|paid)|what did\b.{0,60}?\bcost|(?:the )?(?:repair |total )?costs? of|bill|invoice|price paid)\b"
-        r"|(?:花了|用了)多少钱|多少钱|费用(?:是|为|有)?多少|维修费"
+        r"\bhow much (?:did|was|has|have|were)\b.{0,60}?\b(?:cost|spent|pay|paid)\b|\bwhat (?:did|does)\b.{0,60}?\bcost\b|\b(?:total|repair) costs? of\b"
+        r"|\bwhat (?:is|was) the (?:cost|bill|invoice|price)\b|(?:花了|用了)?多少钱|费用(?:是|为|有)?多少"
     ),
     re.IGNORECASE,
 )
 _DOWNTIME = re.compile(
-    both_scripts(r"\b(?:how long|how many hours) (?:was|were|did)\b.{0,40}\b(?:down|stopped|standing|out of (?:service|order))\b|\bdowntime\b|停机(?:了)?(?:多久|多长时间|多少小时|时间)"),
+    both_scripts(
+        r"\b(?:how long|how many hours) (?:was|were|did)\b.{0,40}\b(?:down|stopped|standing|out of (?:service|order))\b"
+        r"|\b(?:how much|total|hours of) downtime\b|停机(?:了)?(?:多久|多长时间|多少小时)|(?:总|累计)停机"
+    ),
     re.IGNORECASE,
-)  # fmt: skip
+)
 
 Lacking = Literal["nobody_named", "no_cost_recorded", "no_downtime_recorded"]
 
@@ -34,11 +37,8 @@ def unrecorded(question: str, table: FaultReportTable, machine: str | None) -> L
         return None
     if asks_who(question):
         return None if names_people(table, machine) else "nobody_named"
-    costs, downtimes = _COST.search(question), _DOWNTIME.search(question)
-    if costs or downtimes:
-        sums = table.count("machine", machine=machine) or table.count("month", machine=machine)
-        if costs and not any(line.cost is not None for line in sums):
-            return "no_cost_recorded"
-        if downtimes and not any(line.downtime_hours is not None for line in sums):
-            return "no_downtime_recorded"
+    if _COST.search(question) and not table.states("cost", machine):
+        return "no_cost_recorded"
+    if _DOWNTIME.search(question) and not table.states("downtime_hours", machine):
+        return "no_downtime_recorded"
     return None

@@ -10,7 +10,7 @@ from indexer.fault_reports.table import FaultReportTable
 
 _ASKED = re.compile(
     both_scripts(
-        r"\bwho(?:se)?\b|\bby whom\b|\bwhich (?:technician|mechanic|fitter|electrician|engineer|colleague|operator|person)\b"
+        r"\bwho(?:se)?\b(?!\s+(?:said|says|told|reported|wrote|noticed|found))|\bby whom\b|\bwhich (?:technician|mechanic|fitter|electrician|engineer|colleague|operator|person)\b"
         r"|谁|何人|哪[个位名一]{0,2}(?:师傅|人(?!工)|技术员|维修工|电工|工程师|同事|操作工)"
     ),
     re.IGNORECASE,
@@ -25,7 +25,7 @@ _COLUMNS = tuple(
     )
 )
 
-_LOOKED_AT = 500
+_LOOKED_AT = 5_000
 
 
 def asks_who(question: str) -> bool:

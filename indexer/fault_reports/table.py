@@ -301,6 +301,11 @@ class FaultReportTable:
         guesses = self._guesses([row[0] for row in rows]) if predicted else {}
         return [_stored(row[1:], guesses.get(row[0])) for row in rows]
 
+    def states(self, column: Literal["cost", "downtime_hours"], machine: str | None = None) -> bool:
+        """Whether any report, of one machine or of all, has a value there."""
+        where, values = self._where(machine=machine)
+        return bool(self._all(f"SELECT 1 FROM fault_reports WHERE {where} AND {column} IS NOT NULL LIMIT 1", values))
+
     @cached_property
     def is_dated(self) -> bool:
         """Whether any report has a date; where none has, their texts may name days."""

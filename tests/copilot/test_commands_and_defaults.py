@@ -15,6 +15,7 @@ FILES = {
     "## Codes\n\n| Code | Meaning |\n|---|---|\n| G28 | Home all axes |\n| G19 | Plane select |\n",
     "KX/KX_errors.csv": "Error code,Message,Description\n9,Locked,Commands are locked out during alarm\n20,Unsupported,Unsupported command\n"
     "21,Modal,More than one command of a group\n",
+    "AL/AL_alarms.csv": "Alarm,Cause,Remedy\n12,Door open,Close the door\n13,Battery low,Replace the battery\n14,Fan stopped,Clean the fan\n",
     "TR/TR_fmea.csv": "Subsystem,Component,Potential Failure Mode,Potential Effect(s) of Failure,Severity,Potential Cause(s) of Failure,Occurrence,Detection,RPN\n"
     "Hydraulics,Hoist cylinder,Leaking,Loss of oil,3,Worn seal,2,2,12\n"
     "Hydraulics,Hoist cylinder,Leaking,Loss of oil,3,Scored rod,2,3,18\n"
@@ -50,6 +51,10 @@ def test_the_number_of_no_fault_is_unknown_whatever_else_has_it(ask):
     answer = ask("error 19", "KX")
     assert answer.status is AnswerStatus.NO_EVIDENCE
     assert "Plane" not in answer.text
+
+
+def test_another_number_is_another_failure(ask):
+    assert "Battery low" not in ask("what causes alarm 12", "AL").text
 
 
 def test_other_causes_of_the_same_failure_are_listed(ask):

@@ -30,6 +30,10 @@ def test_a_lettered_machine_is_found_by_what_stands_beside_its_letter(text, mach
         ("hoses on excavator B", None),
         ("pump P is loud", None),  # a part
         ("error G on the press", None),
+        ("When does the machine I use need oil?", None),
+        ("press F to save", None),
+        ("the machine X axis is noisy", None),
+        ("设备 X 轴报警", None),
     ],
 )
 def test_a_letter_that_no_machine_has_is_another_machine(text, named):
@@ -44,3 +48,22 @@ def test_a_letter_that_no_machine_has_is_another_machine(text, named):
 def test_a_name_with_a_capital_inside_is_one_in_small_letters_too(text, machine):
     found = find_machine(text, ["LinuxCNC", "Config"])
     assert (found[0] if found else None) == machine
+
+
+@pytest.mark.parametrize(
+    ("text", "machine", "unknown"),
+    [
+        ("machine 2 is down", "2", None),
+        ("2号机漏油", "2", None),
+        ("machine no. 9", None, "machine no. 9"),
+        ("pump 2 is leaking", None, None),  # a part
+        ("oil for the excavator 500 hour service", None, None),
+        ("5月3号液压泵坏了", None, None),  # a day
+        ("7月20号机器坏了", None, None),
+    ],
+)
+def test_numbers_name_machines_only_where_nothing_else_has_them(text, machine, unknown):
+    machines = ["1", "2", "3"]
+    found = find_machine(text, machines)
+    assert (found[0] if found else None) == machine
+    assert unknown_designation(text, machines) == unknown

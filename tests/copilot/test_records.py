@@ -55,6 +55,18 @@ def test_a_record_says_most_where_it_has_the_rarest_words():
     assert shares[0][1].report.report_id == "1"
 
 
-def test_what_limits_nothing_is_told():
-    assert spoken_of("when", (), (), RECORDS).whole == ()
+def test_a_word_cut_off_hints_and_is_not_counted():
+    records = [record(2, "2024-01-02", "FANUC controller fault"), record(1, "2024-01-01", "Fan noisy")]
+    found = spoken_of("fan", {"fan"}, (), records)
+    assert [one.report.report_id for one in found.whole] == ["1"]
+    assert {one.report.report_id for _, one in found.shares} == {"1", "2"}
+
+
+def test_without_topics_nothing_is_compared_and_that_is_told():
+    assert not spoken_of("when", (), (), RECORDS).asked
+    nothing = spoken("the bucket")
+    assert nothing.asked and not nothing.whole
+
+
+def test_a_record_tells_of_its_location():
     assert "SLEW GEARBOX - RIGHT" in told_in(RECORDS[3].report)

@@ -61,6 +61,19 @@ def test_what_is_counted(ask, question, line):
     assert answer.citations  # the reports it rests on
 
 
+@pytest.mark.parametrize(
+    "question", ["how much did the gripper repairs cost in total", "what was the most expensive gripper repair?"]
+)
+def test_nothing_is_summed_where_no_record_speaks_of_it(ask, question):
+    answer = ask(question)
+    assert answer.status is AnswerStatus.NO_EVIDENCE or "none of them speaks of what is asked" in answer.text
+    assert "in total" not in answer.text and "highest cost" not in answer.text
+
+
+def test_what_is_asked_about_is_no_word_for_counting(ask):
+    assert "cost 100 in total" in ask("how much did the jaws replaced on TC-8 in total cost in February 2024").text
+
+
 def test_nobody_is_named_where_no_column_says_who(ask):
     answer = ask("who fixed the chuck of TC-8 last time?")
     assert answer.status is AnswerStatus.NO_EVIDENCE

@@ -24,6 +24,7 @@ RECORDS = (
     "网络停运,4月22日5:38系统无法登录,主机,第三槽内存故障,更换内存\n"
     "网络停运,7月9日指标异常,数据库,误操作关机,重新启动\n"
     "接口异常,7月9日派单缓慢,主机,程序缺陷,升级程序\n"
+    "接口异常,12月7日派单缓慢,主机,光纤断开,更换光纤\n"
 )
 
 
@@ -51,6 +52,17 @@ def test_a_record_is_found_by_what_it_tells(ask, question, said):
     answer = ask(question)
     assert answer.status is AnswerStatus.ANSWERED
     assert said in answer.text
+
+
+def test_a_day_is_no_end_of_another(ask):
+    assert (
+        "更换光纤" not in ask("2月7号派单缓慢，上次怎么处理的").text.split("[1]")[0]
+        or "没有日期" in ask("2月7号派单缓慢，上次怎么处理的").text
+    )
+
+
+def test_a_period_that_no_report_tells_is_said_to_be_unknown(ask):
+    assert "The fault reports have no dates." in ask("how many prop strikes were reported in 2023").text
 
 
 @pytest.mark.parametrize(
