@@ -48,8 +48,7 @@ def find_machine(text: str, machines: Sequence[str]) -> tuple[str, str] | None:
         ):
             return None
         name, words = best[0]
-        whole = _behind_its_kind(name).search(text) if _SHORT.fullmatch(name) else None
-        return name, fold(whole[0]) if whole else words
+        return name, _lettered(text).get(fold(name), words) if _SHORT.fullmatch(name) else words
     aliases: dict[str, set[str]] = {}
     for name in machines:
         for alias in _designations(name):
@@ -84,7 +83,7 @@ def _tells(name: str, text: str) -> bool:
         return True
     if len(parts) > 1 or (_HAN.search(name) and len(name) > 1):
         return True
-    return _behind_its_kind(name).search(text if _SHORT.fullmatch(name) else fold(text)) is not None
+    return fold(name) in _lettered(text) if _SHORT.fullmatch(name) else _behind_its_kind(name, text)
 
 
 @cache
@@ -96,21 +95,42 @@ def _kind_words() -> tuple[str, str, str]:
     return latin, "|".join(han), "|".join([*han, "挖机", "铲车", "叉车", "线", "机", "车"])
 
 
-@lru_cache(maxsize=1024)
-def _behind_its_kind(name: str) -> re.Pattern[str]:
-    """A name behind the word for its kind, or of Chinese before it: "excavator no. A", 设备A, A号挖机, A机."""
+@cache
+def _patterns() -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...]]:
+    """(the word for a kind of machine, in folded text; a letter or number beside one: "excavator no. A", 设备A, A号挖机, A机).
+
+    A letter is a name in capitals only ("the machine a man"), and 5月3号液压泵 names a day. Each is made once: they are long.
+    """
     latin, han, behind = _kind_words()
-    named = _name_pattern(name).pattern
-    if not _SHORT.fullmatch(name):
-        return re.compile(rf"(?:\b(?:{latin})s?\s*(?:no\.?|number|#)?\s*|(?:{han})\s*){named}")
-    number = name.isdigit()
-    own = re.escape(name.upper())
     kinds = "|".join(word for word in latin.split("|") if word not in _PARTS_AS_WELL)
-    # A letter is a name in capitals only ("the machine a man"), and 5月3号液压泵 names a day.
-    return re.compile(
-        rf"(?i:\b(?:{kinds})s?\s*(?:no\.?|number|#)?\s*|\b(?:{latin})s?\s*(?:no\.?|number|#)\s*|(?:{han})\s*){own}{_NOT_MORE}"
-        rf"|(?<![A-Za-z0-9月.-]){own}\s*(?:[号#]\s*(?:{behind}){'' if number else '?'}{'' if number else rf'|(?:{behind})'})"
+    alone = r"(?<![A-Za-z0-9月.-])"
+    return (
+        re.compile(rf"(?:\b(?:{latin})s?\s*(?:no\.?|number|#)?\s*|(?:{han})\s*)"),
+        (
+            re.compile(
+                rf"(?i:\b(?:{kinds})s?\s*(?:no\.?|number|#)?\s*|\b(?:{latin})s?\s*(?:no\.?|number|#)\s*|(?:{han})\s*)"
+                rf"(?P<name>[A-Z]|\d{{1,3}}){_NOT_MORE}"
+            ),
+            re.compile(rf"{alone}(?P<name>[A-Z]|\d{{1,3}})\s*[号#]\s*(?:{behind})"),
+            re.compile(rf"{alone}(?P<name>[A-Z])\s*(?:[号#]|(?:{behind}))"),
+        ),
     )
+
+
+@lru_cache(maxsize=64)
+def _lettered(text: str) -> dict[str, str]:
+    """The letters and numbers that stand beside the word for a kind of machine, folded, each with all the words of it."""
+    found: dict[str, str] = {}
+    for pattern in _patterns()[1]:
+        for match in pattern.finditer(text):
+            found.setdefault(fold(match["name"]), fold(match[0]))
+    return found
+
+
+def _behind_its_kind(name: str, text: str) -> bool:
+    """Whether a name stands behind the word for a kind of machine."""
+    named, folded = _name_pattern(name), fold(text)
+    return any(named.match(folded, match.end()) for match in _patterns()[0].finditer(folded))
 
 
 def unknown_designation(text: str, machines: Sequence[str]) -> str | None:
