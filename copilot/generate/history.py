@@ -294,18 +294,20 @@ def _chunks(
             chunks[chunk.id] = chunk
     topics = _topics(understanding, limits, understanding.text)
     # Where they are counted, those that are counted are shown.
-    last = bool(_LAST.search(understanding.text)) or (not limits.named and bool(_COUNTS.search(understanding.text)))
+    newest_first = bool(_LAST.search(understanding.text)) or (
+        not limits.named and bool(_COUNTS.search(understanding.text))
+    )
     newest = _known(list(allowed), knowledge)
-    if limits.named and (not topics or (last and limits.code)):
+    if limits.named and (not topics or (newest_first and limits.code)):
         return newest
-    if near := _nearest(understanding, spoken, listed, best, last, limits.named):
+    if near := _nearest(understanding, spoken, listed, best, newest_first, limits.named):
         beside = newest if limits.code or limits.component or limits.failure_mode else []
         shown = _known([record.chunk_id for record in near], knowledge)
         return [*shown, *(chunk for chunk in beside if chunk not in shown)][:MAX_REPORTS]
     top = max(best.values(), default=0.0)
     found = [chunks[chunk_id] for chunk_id, score in best.items() if top and score >= 0.5 * top]
     order = {chunk_id: place for place, chunk_id in enumerate(allowed)}  # newest first
-    found.sort(key=lambda chunk: order.get(chunk.id, len(order)) if last else -best[chunk.id])
+    found.sort(key=lambda chunk: order.get(chunk.id, len(order)) if newest_first else -best[chunk.id])
     found.extend(chunk for chunk in newest if chunk not in found)
     return found[:MAX_REPORTS]
 
@@ -315,10 +317,10 @@ def _nearest(
     spoken: Spoken,
     records: Mapping[str, StoredReport],
     found: Mapping[str, float],
-    last: bool,
+    newest_first: bool,
     named: bool,
 ) -> Sequence[StoredReport]:
-    """The records that speak of what is asked, the newest first where the last time is asked for, else the best.
+    """The records that speak of what is asked, the newest first where the last time is asked for or they are counted, else the best.
 
     Across languages, and where nothing limits the records, the words alone say little: there the place that search gave
     a record counts as much. A record that is asked for by its number comes before all others.
@@ -328,7 +330,7 @@ def _nearest(
     }
     if numbered := [one for one in records.values() if one.report.report_id in written]:
         return numbered
-    if spoken.whole and last:
+    if spoken.whole and newest_first:
         return spoken.whole
     scored, enough = list(spoken.shares), _AS_MUCH
     other = bool(scored) and is_chinese(understanding.text) != is_chinese(told_in(scored[0][1].report))
@@ -343,7 +345,7 @@ def _nearest(
         scored = sorted(both, key=lambda pair: -pair[0])
         enough = _ABOUT_AS_MUCH if other else _AS_MUCH
     near = [one for score, one in scored if score >= enough * scored[0][0]]
-    if last:
+    if newest_first:
         near.sort(key=lambda one: one.report.date or "", reverse=True)
     there = {one.chunk_id for one in near}
     near += [one for one in spoken.whole if one.chunk_id not in there]
