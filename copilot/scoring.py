@@ -43,7 +43,7 @@ time last occur happen fault fail failur report mani often histori previous past
 list befor
 year month week quarter day ever downtim caus code alarm error machin most frequent common recent stop break broke
 broken down breakdown outag stoppag who whom technician
-date need pls pleas wo wos nr number total amount bill cost spent ever mention entri log ticket job singl come came appear seen all everi each similar
+date need pls pleas wo wos nr number total amount bill cost spent ever mention entri log ticket job singl come came appear seen all everi each similar up
 上次 次数 多次 几次 出现 现过 发生 生过 故障 障记 记录 维修 修记 以前 之前 历史 怎么 么修 修好 处理 报警 警出 代码
 最近 近一 一次 今年 去年 停机 机时 时间 坏了 坏过 坏几 了几 过几 本月 本周 上周 个月
 是谁 谁修 谁处 谁换 师傅 哪位 哪天 是哪 哪一 一天 几号 费用 用多 多少 花了 工单 最后 一共 总共 合计

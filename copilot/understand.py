@@ -111,7 +111,7 @@ class Understander:
                 plan, form, sure = self._plan(_second(decision))  # "the spindle ran into the fixture, what now?"
                 plan = replace(plan, weights={**plan.weights, "fault_report": _BESIDE_MANUALS})
         subject = self._kinds.subject(text) if machine is None else None
-        cared_for = list(subject.words) if subject is not None and subject.known else []
+        cared_for = self._known_kinds(subject) if subject is not None and subject.known else []
         if period is not None and form is AnswerForm.HISTORY and self._knowledge.fault_reports.is_dated:
             cared_for.append(period.words)
         codes, suggestions = self._codes(text, machine, subject)
@@ -138,6 +138,12 @@ class Understander:
             others=(*other_words(text), *words_for_work(text)),
             section=resolved.follows.section if more and resolved.follows is not None else None,
         )
+
+    def _known_kinds(self, subject: Subject) -> list[str]:
+        """The words for kinds that there are machines of: the chiller of the machining centre may be a part without a manual."""
+        if len(subject.words) < 2:
+            return list(subject.words)
+        return [word for word in subject.words if (one := self._kinds.subject(word)) is not None and one.known]
 
     def _resolved(self, text: str, question: Question) -> Resolved:
         """The question with what it leaves out, filled in from the turns before it."""

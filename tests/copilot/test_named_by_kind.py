@@ -114,3 +114,8 @@ def test_what_the_question_is_taken_for_can_be_looked_at(plant):
     understood = plant.understand(Question("the lathe last year"))
     assert understood.machine is None and understood.subject.machine == understood.about == "TC-8"
     assert (understood.period.since, understood.period.until) == (date(2025, 1, 1), date(2025, 12, 31))
+
+
+def test_a_kind_that_is_a_part_of_the_machine_stays_a_word_of_the_question(plant):
+    terms = plant.understand(Question("when was the chiller of the turning centre topped up")).terms
+    assert "chiller" in terms and "centr" not in terms
